@@ -1,0 +1,29 @@
+//! What can go wrong with the control data.
+
+/// A control call's outcome.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a control call failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// What was asked makes no sense; the words say what was wrong and what was expected.
+    #[error("{0}")]
+    Refused(String),
+    /// The site is not known.
+    #[error("no site {0:?}; `passant site list` shows the sites there are")]
+    UnknownSite(String),
+    /// The file is newer than this program.
+    #[error("the control data is at version {found}, this passant knows {known}: run the newer passant")]
+    Newer {
+        /// Version in the file.
+        found: usize,
+        /// Version we know.
+        known: usize,
+    },
+    /// The file cannot be read or written.
+    #[error("control data: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The file cannot be made.
+    #[error("control data: {0}")]
+    Io(#[from] std::io::Error),
+}

@@ -1,0 +1,21 @@
+//! The ClickHouse store: its schema and migrations, and the one client to it.
+//!
+//! The embedded engine and a real server speak the same protocol, so everything here works on both. Invariant: only
+//! this crate knows what `events` looks like on the wire. No HTTP face, no spool and no report text may go in.
+
+mod batch;
+mod client;
+mod error;
+mod event_row;
+mod migrate;
+mod rows;
+mod statement;
+
+pub use batch::{Batch, Column, columns};
+pub use clickhouse::Row;
+pub use client::{Config, Endpoint, EndpointError, Engine, Store};
+pub use error::{Error, Result};
+pub use event_row::{EventRow, Origin, VisitFacts};
+pub use migrate::{Migration, MigrationReport, migrations};
+pub use rows::{OpenVisit, StoredEvent};
+pub use statement::{Param, Statement};

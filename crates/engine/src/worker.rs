@@ -1,0 +1,345 @@
+//! A thread that owns one connection and executes jobs on it, one at a time.
+//!
+//! Invariant: every call of libchdb happens on such a thread, and a connection leaves each job as it was before:
+//! its settings are put back, and if that fails the connection is replaced.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::{runtime::Handle, sync::mpsc};
+use tracing::{debug, error, warn};
+
+use crate::{
+    access,
+    exception::{Exception, Kind},
+    ffi::{Call, Chunk, Class, Connection, Library, Progress},
+    formats::{Framing, Joint},
+    job::{Expectation, Feed, Job, Reply, Rights, Statement, Work},
+    queue::{Next, Queue},
+};
+
+/// How long a thread waits for a client that neither sends nor takes anything, while it holds a connection.
+const STALL: Duration = Duration::from_secs(30);
+/// How often an idle thread looks up.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What a thread opens its connection with.
+#[derive(Clone)]
+pub(crate) struct Opening {
+    /// The library.
+    pub(crate) library: &'static Library,
+    /// Options that start or join the engine, such as the path.
+    pub(crate) options: Vec<String>,
+    /// Settings of the connection, which a request's settings give way to again.
+    pub(crate) settings: Vec<(&'static str, String)>,
+    /// Database that connections start in.
+    pub(crate) database: String,
+    /// Table functions that the restricted may not call.
+    pub(crate) denied: Arc<access::Denied>,
+}
+
+impl Opening {
+    /// Opens a connection.
+    ///
+    /// # Errors
+    /// libchdb's refusal.
+    pub(crate) fn open(&self) -> Result<Connection, String> {
+        let mut options = self.options.clone();
+        options.extend(self.settings.iter().map(|(name, value)| format!("--{name}={value}")));
+        let mut connection = self.library.connect(&options)?;
+        connection.query(plain(&use_database(&self.database)))?;
+        Ok(connection)
+    }
+}
+
+/// One thread's connection.
+pub(crate) struct Worker {
+    opening: Opening,
+    connection: Connection,
+    database: String,
+    home: HashMap<&'static str, String>,
+    runtime: Handle,
+}
+
+impl Worker {
+    /// A worker with a connection of its own.
+    ///
+    /// # Errors
+    /// libchdb's refusal to connect.
+    pub(crate) fn open(opening: Opening, runtime: Handle) -> Result<Self, String> {
+        let connection = opening.open()?;
+        let database = opening.database.clone();
+        let home = opening.settings.iter().cloned().collect();
+        Ok(Self { opening, connection, database, home, runtime })
+    }
+
+    /// Executes jobs until the queue is closed and empty.
+    pub(crate) fn serve(mut self, queue: &Queue<Job>) {
+        loop {
+            match queue.pop(IDLE) {
+                Next::Job(job) => self.execute(job),
+                Next::Idle => {}
+                Next::Closed => return,
+            }
+        }
+    }
+
+    fn execute(&mut self, job: Job) {
+        let Job { statement, work, replies, running, deadline } = job;
+        if running.start() {
+            let outcome = if Instant::now() > deadline {
+                Err(Exception::new(
+                    Kind::TimeoutExceeded,
+                    "Timeout exceeded: waited too long for a connection",
+                ))
+            } else {
+                self.perform(&statement, work, running.marker(), &replies)
+            };
+            running.finish();
+            let last = match outcome {
+                Ok(progress) => Reply::Done(progress),
+                Err(exception) => Reply::Failed(exception),
+            };
+            // Nobody listening is fine: the client went away.
+            let _ = replies.try_send(last).or_else(|refused| match refused {
+                mpsc::error::TrySendError::Full(last) => self.send(&replies, last).map_err(drop),
+                mpsc::error::TrySendError::Closed(_) => Err(()),
+            });
+        } else {
+            running.finish();
+        }
+    }
+
+    fn perform(
+        &mut self,
+        statement: &Statement,
+        work: Work,
+        marker: &str,
+        replies: &mpsc::Sender<Reply>,
+    ) -> Result<Progress, Exception> {
+        self.admit(statement, &work)?;
+        let changed = self.prepare(statement);
+        let outcome = changed.and_then(|()| match work {
+            Work::Stream(framing) => self.stream(statement, framing, marker, replies),
+            Work::Whole => self.whole(statement, marker, replies),
+            Work::Insert(feed, expected) => self.insert(statement, feed, marker, expected),
+        });
+        self.restore(statement);
+        // The marker is nothing that the client wrote.
+        outcome.map_err(|exception| exception.without(&format!("\n{marker}")))
+    }
+
+    /// Refuses several statements in one text, and what the caller has no right to.
+    fn admit(&mut self, statement: &Statement, work: &Work) -> Result<(), Exception> {
+        let analysis = self.connection.analyse(&statement.sql);
+        if analysis.statements > 1 {
+            return Err(Exception::new(Kind::SyntaxError, "Multi-statements are not allowed"));
+        }
+        match (statement.rights, work) {
+            (Rights::All, _) => Ok(()),
+            (Rights::Tables, Work::Insert(..)) => Err(readonly()),
+            (Rights::Tables, Work::Stream(_) | Work::Whole) => match analysis.class {
+                Class::ReadOnly => {
+                    access::check(&mut self.connection, call(&statement.sql, statement), &self.opening.denied)
+                }
+                Class::Mutating | Class::Control => Err(readonly()),
+                // It does not parse: libchdb says why.
+                Class::Unknown => self
+                    .connection
+                    .query(plain(&format!("EXPLAIN AST {}", statement.sql)))
+                    .map_err(Exception::from_text)
+                    .and(Err(readonly())),
+            },
+        }
+    }
+
+    fn prepare(&mut self, statement: &Statement) -> Result<(), Exception> {
+        if self.database != statement.database {
+            self.connection.query(plain(&use_database(&statement.database))).map_err(Exception::from_text)?;
+            self.database.clone_from(&statement.database);
+        }
+        if statement.settings.is_empty() {
+            return Ok(());
+        }
+        let pairs = statement.settings.iter().map(|setting| (setting.name.as_str(), setting.value.as_str()));
+        self.connection.query(plain(&set(pairs))).map(drop).map_err(Exception::from_text)
+    }
+
+    fn restore(&mut self, statement: &Statement) {
+        if statement.settings.is_empty() {
+            return;
+        }
+        let names = || statement.settings.iter().map(|setting| setting.name.as_str());
+        let defaults: Vec<String> = names()
+            .filter(|name| !self.home.contains_key(name))
+            .map(|name| format!("{name} = DEFAULT"))
+            .collect();
+        let home: Vec<(&str, &str)> =
+            names().filter_map(|name| Some((name, self.home.get(name)?.as_str()))).collect();
+        let mut texts = Vec::new();
+        if !defaults.is_empty() {
+            texts.push(format!("SET {}", defaults.join(", ")));
+        }
+        if !home.is_empty() {
+            texts.push(set(home.into_iter()));
+        }
+        for text in texts {
+            if let Err(reason) = self.connection.query(plain(&text)) {
+                warn!(reason, "replacing a connection whose settings could not be put back");
+                self.reopen();
+                return;
+            }
+        }
+    }
+
+    fn reopen(&mut self) {
+        match self.opening.open() {
+            Ok(connection) => {
+                self.connection = connection;
+                self.database.clone_from(&self.opening.database);
+            }
+            Err(reason) => error!(reason, "could not replace a connection"),
+        }
+    }
+
+    fn stream(
+        &mut self,
+        statement: &Statement,
+        framing: Framing,
+        marker: &str,
+        replies: &mpsc::Sender<Reply>,
+    ) -> Result<Progress, Exception> {
+        let sql = marked(&statement.sql, marker);
+        let runtime = self.runtime.clone();
+        let mut joint = Joint::new(framing);
+        let mut stream = self.connection.stream(call(&sql, statement)).map_err(Exception::from_text)?;
+        while let Some(Chunk { bytes, progress }) = stream.fetch().map_err(Exception::from_text)? {
+            send(&runtime, replies, Reply::Chunk(joint.join(bytes), progress))?;
+        }
+        Ok(Progress::default())
+    }
+
+    fn whole(
+        &mut self,
+        statement: &Statement,
+        marker: &str,
+        replies: &mpsc::Sender<Reply>,
+    ) -> Result<Progress, Exception> {
+        let sql = marked(&statement.sql, marker);
+        let Chunk { bytes, progress } =
+            self.connection.query(call(&sql, statement)).map_err(Exception::from_text)?;
+        if bytes.is_empty() {
+            return Ok(progress);
+        }
+        self.send(replies, Reply::Chunk(bytes, progress))?;
+        Ok(Progress::default())
+    }
+
+    fn insert(
+        &mut self,
+        statement: &Statement,
+        mut feed: mpsc::Receiver<Feed>,
+        marker: &str,
+        expected: Expectation,
+    ) -> Result<Progress, Exception> {
+        let runtime = self.runtime.clone();
+        let sql = marked(&statement.sql, marker);
+        let mut stream = self.connection.insert(call(&sql, statement)).map_err(Exception::from_text)?;
+        loop {
+            let next = runtime.block_on(async { tokio::time::timeout(STALL, feed.recv()).await });
+            match next {
+                Ok(Some(Feed::Data(data))) => stream.append(&data).map_err(Exception::from_text)?,
+                Ok(Some(Feed::End)) => break,
+                Ok(None) => {
+                    stream.cancel();
+                    debug!("an insert was broken off by its client");
+                    return Err(Exception::new(Kind::QueryWasCancelled, "The client broke off its INSERT"));
+                }
+                Err(_) => {
+                    stream.cancel();
+                    return Err(Exception::new(
+                        Kind::TimeoutExceeded,
+                        format_args!(
+                            "Timeout exceeded: no data of the INSERT for {} seconds",
+                            STALL.as_secs()
+                        ),
+                    ));
+                }
+            }
+        }
+        let progress = stream.finish().map_err(Exception::from_text)?.progress;
+        match expected {
+            Expectation::Rows(rows) if progress.written_rows < rows => Err(Exception::new(
+                Kind::IncorrectData,
+                format_args!(
+                    "The INSERT carried {rows} rows, of which {} were written",
+                    progress.written_rows
+                ),
+            )),
+            Expectation::Rows(_) | Expectation::Unstated => Ok(progress),
+        }
+    }
+
+    fn send(&self, replies: &mpsc::Sender<Reply>, reply: Reply) -> Result<(), Exception> {
+        send(&self.runtime, replies, reply)
+    }
+}
+
+/// Hands a reply over, waiting for a slow client only so long.
+fn send(runtime: &Handle, replies: &mpsc::Sender<Reply>, reply: Reply) -> Result<(), Exception> {
+    let sent = match replies.try_send(reply) {
+        Err(mpsc::error::TrySendError::Full(reply)) => {
+            runtime.block_on(async { replies.send_timeout(reply, STALL).await.map_err(drop) })
+        }
+        tried => tried.map_err(drop),
+    };
+    sent.map_err(|()| Exception::new(Kind::QueryWasCancelled, "The client does not take the result"))
+}
+
+fn call<'a>(sql: &'a str, statement: &'a Statement) -> Call<'a> {
+    Call { sql, format: &statement.format, parameters: &statement.parameters }
+}
+
+fn plain(sql: &str) -> Call<'_> {
+    Call { sql, format: "TabSeparatedRaw", parameters: &[] }
+}
+
+/// The text with a comment at its end. A trailing semicolon would make the comment a second statement.
+fn marked(sql: &str, marker: &str) -> String {
+    let sql = sql.trim_end_matches(|c: char| c.is_ascii_whitespace() || c == ';');
+    format!("{sql}\n{marker}")
+}
+
+fn use_database(name: &str) -> String {
+    format!("USE `{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
+}
+
+fn set<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let assignments: Vec<String> = pairs
+        .map(|(name, value)| format!("{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")))
+        .collect();
+    format!("SET {}", assignments.join(", "))
+}
+
+fn readonly() -> Exception {
+    Exception::new(Kind::Readonly, "Cannot execute query in readonly mode: this listener serves reads only")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotes_names_and_values() {
+        assert_eq!(use_database("a`b\\"), "USE `a\\`b\\\\`");
+        assert_eq!(set([("a", "x'y\\"), ("b", "1")].into_iter()), "SET a = 'x\\'y\\\\', b = '1'");
+    }
+
+    #[test]
+    fn marks_a_statement_without_making_two() {
+        assert_eq!(marked("SELECT 1 ;\n", "/* m */"), "SELECT 1\n/* m */");
+    }
+}

@@ -1,0 +1,166 @@
+//! What the collector answers: each outcome with its status, in one place.
+//!
+//! No answer may carry anything that differs between two visitors who send the same.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::Full;
+
+use crate::beacon::Invalid;
+use crate::{Config, Discard};
+
+/// Says why events of an accepted beacon were not stored.
+const DISCARDED: HeaderName = HeaderName::from_static("x-passant-discarded");
+/// Says how many, under the name that Plausible's clients know.
+const DROPPED: HeaderName = HeaderName::from_static("x-plausible-dropped");
+
+/// What is answered.
+pub(super) enum Answer {
+    /// All events of the beacon are durable but for those that were discarded.
+    Accepted { discards: Vec<Discard> },
+    /// What a browser may send from another origin.
+    Preflight,
+    /// Beacons are taken.
+    Healthy { sites: usize },
+    /// Nothing is stored.
+    Refused(Refusal),
+}
+
+/// Why nothing is stored.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Invalid(Invalid),
+    Type,
+    TooLarge,
+    Slow,
+    Broken,
+    TooMany(Duration),
+    Unavailable(Duration),
+    Path,
+    Method,
+    /// No answer would be true.
+    Unanswerable,
+}
+
+impl Answer {
+    pub(super) fn into_response(self) -> Response<Full<Bytes>> {
+        match self {
+            Self::Accepted { discards } => accepted(&discards),
+            Self::Preflight => preflight(),
+            Self::Healthy { sites } => healthy(sites),
+            Self::Refused(refusal) => refusal.into_response(),
+        }
+    }
+}
+
+impl Refusal {
+    /// The one table of status codes.
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Path => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Slow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable(_) | Self::Unanswerable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let status = self.status();
+        let (content_type, body) = match &self {
+            Self::Invalid(invalid) => ("application/json", invalid.to_json()),
+            Self::Type => ("text/plain", "expected application/json or text/plain".to_owned()),
+            Self::TooLarge => ("text/plain", "the beacon is too large".to_owned()),
+            Self::Slow => ("text/plain", "the beacon took too long".to_owned()),
+            Self::TooMany(_) => ("text/plain", "too many beacons".to_owned()),
+            Self::Unavailable(_) | Self::Unanswerable => ("text/plain", "beacons cannot be stored now".to_owned()),
+            Self::Broken | Self::Path | Self::Method => ("text/plain", String::new()),
+        };
+        let mut response = response(status, content_type, body);
+        let headers = response.headers_mut();
+        match self {
+            Self::TooMany(after) | Self::Unavailable(after) => {
+                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+            }
+            // What is left of the body is not worth reading.
+            Self::TooLarge | Self::Slow | Self::Broken | Self::Type => {
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Self::Method => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"));
+            }
+            Self::Invalid(_) | Self::Path | Self::Unanswerable => {}
+        }
+        response
+    }
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn accepted(discards: &[Discard]) -> Response<Full<Bytes>> {
+    let mut response = response(StatusCode::ACCEPTED, "text/plain", Bytes::from_static(b"ok"));
+    if !discards.is_empty() {
+        let reasons = Discard::ALL.iter().filter(|reason| discards.contains(reason));
+        let reasons: Vec<_> = reasons.map(|reason| reason.as_str()).collect();
+        let reasons = HeaderValue::from_str(&reasons.join(", ")).expect("the reasons are lower case words");
+        response.headers_mut().insert(DISCARDED, reasons);
+        response.headers_mut().insert(DROPPED, discards.len().into());
+    }
+    response
+}
+
+fn healthy(sites: usize) -> Response<Full<Bytes>> {
+    let body = serde_json::json!({ "status": "ok", "sites": sites });
+    response(StatusCode::OK, "application/json", body.to_string())
+}
+
+fn preflight() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
+        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Whose pages may read our answers.
+pub(super) struct Origins(Vec<String>);
+
+impl Origins {
+    pub(super) fn new(config: &Config) -> Self {
+        Self(config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_lowercase()).collect())
+    }
+
+    /// Any origin where none is listed; otherwise the one that asks, if it is listed.
+    pub(super) fn allow(&self, request: &HeaderMap, response: &mut HeaderMap) {
+        let exposed = HeaderValue::from_static("x-passant-discarded, x-plausible-dropped");
+        if self.0.is_empty() {
+            response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+            return;
+        }
+        response.insert(header::VARY, HeaderValue::from_static("origin"));
+        let Some(origin) = request.get(header::ORIGIN) else { return };
+        let listed = origin.to_str().is_ok_and(|origin| self.0.contains(&origin.to_lowercase()));
+        if listed {
+            response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+            response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
+        }
+    }
+}

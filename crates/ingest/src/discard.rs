@@ -1,0 +1,63 @@
+//! Why an event is refused without being an error: the one table of reasons.
+//!
+//! A discard is a value that is counted and named to the client, never logged. A reason that nothing produces may not
+//! stand here.
+
+/// An expected refusal of one event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Discard {
+    /// The visitor objects: `Sec-GPC: 1` or `DNT: 1`.
+    Objection,
+    /// No site has the domain that the beacon names.
+    UnknownSite,
+    /// The user agent is a program's, or there is none.
+    Bot,
+    /// The page's host is not one of those that the site allows.
+    HostnameNotAllowed,
+    /// The site's own rules leave this page out.
+    PageBlocked,
+    /// The referrer is one that spammers forge.
+    SpamReferrer,
+    /// An engagement event that belongs to no open visit.
+    NoVisit,
+}
+
+impl Discard {
+    /// Each reason once, in the order in which the stages can give it.
+    pub const ALL: [Self; 7] = [
+        Self::Objection,
+        Self::UnknownSite,
+        Self::Bot,
+        Self::HostnameNotAllowed,
+        Self::PageBlocked,
+        Self::SpamReferrer,
+        Self::NoVisit,
+    ];
+
+    /// The reason as clients and metrics read it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Objection => "objection",
+            Self::UnknownSite => "unknown_site",
+            Self::Bot => "bot",
+            Self::HostnameNotAllowed => "hostname_not_allowed",
+            Self::PageBlocked => "page_blocked",
+            Self::SpamReferrer => "spam_referrer",
+            Self::NoVisit => "no_visit",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_has_its_own_word() {
+        let mut words: Vec<_> = Discard::ALL.iter().map(|reason| reason.as_str()).collect();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), Discard::ALL.len());
+        assert!(words.iter().all(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')));
+    }
+}

@@ -1,0 +1,63 @@
+//! What can go wrong with a report, sorted by what the caller does about it.
+
+use http::StatusCode;
+
+/// A report's outcome.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a question was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The question is wrong: mend it. The path names the key, as in `metrics[1]`.
+    #[error("{path}: {message}")]
+    Invalid {
+        /// The offending key.
+        path: String,
+        /// What is wrong, and what was expected.
+        message: String,
+    },
+    /// No bearer token was sent.
+    #[error("missing API key: send one as a bearer token")]
+    MissingToken,
+    /// The token is unknown, the site is unknown, or the token may not read the site. These are one answer, so that a
+    /// stranger learns nothing about which sites exist.
+    #[error("invalid API key or site id: the site must exist and the key must be allowed to read it")]
+    NotAllowed,
+    /// The store is away, busy, or gave the question up: try again, or ask for less.
+    #[error("the report could not be computed now; try again, or ask for a shorter range")]
+    Unavailable(#[source] passant_store::Error),
+    /// Our own fault.
+    #[error("the report failed")]
+    Failed(#[source] passant_store::Error),
+}
+
+impl Error {
+    pub(crate) fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Invalid { path: path.into(), message: message.into() }
+    }
+
+    /// The status that says it in HTTP.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid { .. } => StatusCode::BAD_REQUEST,
+            Self::MissingToken | Self::NotAllowed => StatusCode::UNAUTHORIZED,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+/// `CANNOT_COMPILE_REGEXP` of ClickHouse: the one refusal that a user's own words can cause.
+const CANNOT_COMPILE_REGEXP: u32 = 427;
+
+impl From<passant_store::Error> for Error {
+    fn from(error: passant_store::Error) -> Self {
+        match error {
+            passant_store::Error::Retry { .. } => Self::Unavailable(error),
+            passant_store::Error::Refused { code: CANNOT_COMPILE_REGEXP, .. } => {
+                Self::invalid("filters", "a pattern is not a valid regular expression (RE2)")
+            }
+            passant_store::Error::Refused { .. } | passant_store::Error::Stop { .. } => Self::Failed(error),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! From a question to a report: request → report → SQL → response, over the one table `events`.
+//!
+//! The semantics are those of the Plausible Stats API v2. Invariant: a closed set (dimensions, metrics, operators) is
+//! one table, and SQL is written in one module only. Nothing here knows how events come to be.
+
+mod api;
+mod country;
+mod dimension;
+mod error;
+mod filter;
+mod metric;
+mod period;
+mod report;
+mod request;
+mod response;
+/// Reports as SQL statements.
+pub mod sql;
+
+pub use api::{Access, Permission, QueryState, router};
+pub use dimension::Dimension;
+pub use error::{Error, Result};
+pub use filter::{Case, Clause, Filter, Operator};
+pub use metric::Metric;
+pub use period::{Bucket, DateRange, Interval, Range};
+pub use report::{Report, Site};
+pub use request::{Direction, Include, LIMIT_MAX, Order, OrderBy, Request};
+pub use response::{ReportRow, render};

@@ -1,0 +1,209 @@
+//! Reports as SQL: the only place where SQL is written.
+//!
+//! A report is a union of scans of `events`. Each scan fills the measures of its scope, grouped by the same columns;
+//! the outer query adds them up and applies the metrics' formulas. Event measures add up events in the range; visit
+//! measures add up all events of visits that began in the range. Where nothing tells the two apart but the range, one
+//! scan fills both.
+//!
+//! Invariant: values travel only as parameters; names come only from the tables of dimensions, metrics and measures.
+
+mod predicate;
+mod scan;
+
+use jiff::Timestamp;
+use passant_store::{Param, Statement};
+
+use crate::{
+    dimension::{Column, Dimension},
+    metric::{Measure, Metric, Scope},
+    report::Report,
+    request::{Direction, OrderBy},
+};
+
+use self::scan::{Coverage, Scan};
+
+/// The store gives a question up after this long; nobody waits longer for a dashboard.
+const EXECUTION_SECONDS_MAX: u32 = 30;
+/// Someone who was seen this recently is live.
+const LIVE_SECONDS: i64 = 5 * 60;
+
+/// The rows of a report, as `(dimensions: Array(String), metrics: Array(Nullable(Float64)), total_rows: UInt64)`. Time
+/// dimensions are the start of their bucket in seconds.
+pub fn report(report: &Report) -> Statement {
+    let measures = measures(report);
+    let mut params = Params::default();
+    params.bind("site", report.site.id);
+    params.bind("from", seconds(report.range.from));
+    params.bind("to", seconds(report.range.to));
+    let scans: Vec<String> = coverages(report, &measures)
+        .into_iter()
+        .map(|coverage| Scan::new(report, coverage).render(&measures, &mut params))
+        .collect();
+    let names: Vec<_> = report.metrics.iter().map(|metric| metric.name()).collect();
+    let by: Vec<_> = report.dimensions.iter().map(|dimension| dimension.name()).collect();
+    let title = if by.is_empty() { names.join(", ") } else { format!("{} by {}", names.join(", "), by.join(", ")) };
+    let sql = format!(
+        "-- report: {title}\nSELECT\n    {dimensions} AS dimensions,\n    [{metrics}] AS metrics,\n    \
+         toUInt64(count() OVER ()) AS total_rows\nFROM\n(\n{scans}\n)\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
+        dimensions = labels(report),
+        metrics = report.metrics.iter().map(|metric| value(report, *metric)).collect::<Vec<_>>().join(", "),
+        scans = scans.join("\n    UNION ALL\n"),
+        tail = grouping_and_order(report),
+    );
+    params.bind("limit", report.limit);
+    params.bind("offset", report.offset);
+    params.statement(sql)
+}
+
+/// How many visitors were seen in the last five minutes, as `visitors: UInt64`.
+pub fn live_visitors(site_id: u32, now: Timestamp) -> Statement {
+    let sql = "-- live visitors\nSELECT uniqExact(visitor_id) AS visitors FROM events\n\
+               WHERE site_id = {site:UInt32} AND timestamp > toDateTime({after:UInt32})";
+    limited(Statement::new(sql))
+        .param("site", site_id)
+        .param("after", now.as_second().saturating_sub(LIVE_SECONDS).max(0))
+}
+
+/// When the site's first event was, in seconds since 1970, as `first: UInt32`; 0 without events.
+pub fn first_event(site_id: u32) -> Statement {
+    let sql = "-- first event\nSELECT toUnixTimestamp(min(timestamp)) AS first FROM events WHERE site_id = {site:UInt32}";
+    limited(Statement::new(sql)).param("site", site_id)
+}
+
+/// The parameters of a statement; equal values of user's text share one.
+#[derive(Default)]
+pub(crate) struct Params {
+    bound: Vec<(String, Param)>,
+    texts: usize,
+}
+
+impl Params {
+    /// Binds a parameter of a name of ours; the same name is bound once.
+    fn bind(&mut self, name: &str, value: impl Into<Param>) {
+        if !self.bound.iter().any(|(bound, _)| bound == name) {
+            self.bound.push((name.to_owned(), value.into()));
+        }
+    }
+
+    /// Binds user's text, and names it.
+    fn bind_text(&mut self, value: impl Into<Param>) -> String {
+        let value = value.into();
+        if let Some((name, _)) = self.bound.iter().find(|(_, bound)| *bound == value) {
+            return name.clone();
+        }
+        let name = format!("text_{}", self.texts);
+        self.texts += 1;
+        self.bound.push((name.clone(), value));
+        name
+    }
+
+    fn statement(self, sql: String) -> Statement {
+        self.bound
+            .into_iter()
+            .fold(limited(Statement::new(sql)), |statement, (name, value)| statement.param(name, value))
+    }
+}
+
+fn limited(statement: Statement) -> Statement {
+    statement.setting("max_execution_time", EXECUTION_SECONDS_MAX.to_string())
+}
+
+/// The measures that the metrics are made of, each once, in a fixed order.
+fn measures(report: &Report) -> Vec<Measure> {
+    let mut measures: Vec<_> =
+        report.metrics.iter().flat_map(|metric| metric_measures(report, *metric)).copied().collect();
+    measures.sort_unstable();
+    measures.dedup();
+    measures
+}
+
+/// Visits of an event's page, host or name are those that have such an event.
+fn metric_measures(report: &Report, metric: Metric) -> &'static [Measure] {
+    match metric {
+        Metric::Visits if groups_by_event(report) => &[Measure::SeenVisits],
+        metric => metric.facts().measures,
+    }
+}
+
+fn value(report: &Report, metric: Metric) -> String {
+    let formula = match metric {
+        Metric::Visits if groups_by_event(report) => "sum(seen_visit_count)",
+        metric => metric.facts().formula,
+    };
+    format!("toNullable(toFloat64({formula}))")
+}
+
+/// The scans that fill these measures.
+fn coverages(report: &Report, measures: &[Measure]) -> Vec<Coverage> {
+    let fills = |scope: Scope| measures.iter().any(|measure| measure.facts().scope == scope);
+    // The rows of a report by page, host or event are those that events have, whatever is measured.
+    let events = fills(Scope::Events) || groups_by_event(report);
+    match (events, fills(Scope::Visits)) {
+        (true, true) if one_scan_does(report) => vec![Coverage::Both],
+        (true, true) => vec![Coverage::Events, Coverage::Visits],
+        (true, false) => vec![Coverage::Events],
+        (false, _) => vec![Coverage::Visits],
+    }
+}
+
+/// Whether events and visits are grouped and filtered by the same columns.
+fn one_scan_does(report: &Report) -> bool {
+    let apart = |dimension: &Dimension| dimension.is_time() || dimension.is_event();
+    !report.dimensions.iter().any(apart) && !predicate::tells_events_apart(report)
+}
+
+fn groups_by_event(report: &Report) -> bool {
+    report.dimensions.iter().any(|dimension| dimension.is_event())
+}
+
+fn labels(report: &Report) -> String {
+    if report.dimensions.is_empty() {
+        return "emptyArrayString()".to_owned();
+    }
+    let label = |(index, dimension): (usize, &Dimension)| match dimension.column() {
+        Column::Time(_) => format!("toString(d{index})"),
+        Column::Event(..) | Column::Visit(_) | Column::Page(_) | Column::CountryName(_) | Column::Nothing => {
+            format!("if(d{index} = '', '{}', toString(d{index}))", dimension.facts().blank)
+        }
+    };
+    format!("[{}]", report.dimensions.iter().enumerate().map(label).collect::<Vec<_>>().join(", "))
+}
+
+fn grouping_and_order(report: &Report) -> String {
+    if report.dimensions.is_empty() {
+        return String::new();
+    }
+    let groups: Vec<_> = (0..report.dimensions.len()).map(|index| format!("d{index}")).collect();
+    let having = if groups_by_event(report) { "HAVING sum(seen) > 0\n" } else { "" };
+    let dimension_key = |index: usize| match report.dimensions[index].is_time() {
+        true => format!("d{index}"),
+        false => format!("dimensions[{}]", index + 1),
+    };
+    let mut keys = Vec::new();
+    for order in &report.order_by {
+        let key = match order.by {
+            OrderBy::Metric(metric) => {
+                report.metrics.iter().position(|m| *m == metric).map(|index| format!("metrics[{}]", index + 1))
+            }
+            OrderBy::Dimension(dimension) => {
+                report.dimensions.iter().position(|d| *d == dimension).map(dimension_key)
+            }
+        };
+        let direction = match order.direction {
+            Direction::Ascending => "ASC",
+            Direction::Descending => "DESC",
+        };
+        keys.extend(key.map(|key| format!("{key} {direction} NULLS LAST")));
+    }
+    // Ties, so that pages of rows fit together.
+    keys.extend((0..report.dimensions.len()).map(|index| format!("{} ASC", dimension_key(index))));
+    format!("GROUP BY {}\n{having}ORDER BY {}\n", groups.join(", "), keys.join(", "))
+}
+
+/// A range holds only instants that a `DateTime` can hold.
+fn seconds(instant: Timestamp) -> u64 {
+    u64::try_from(instant.as_second()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ CREATE TABLE sites (
     timezone          TEXT NOT NULL,
     referrer_detail   TEXT NOT NULL DEFAULT 'domain' CHECK (referrer_detail IN ('domain', 'page')),
     allowed_hostnames TEXT NOT NULL DEFAULT '',
+    blocked_pages     TEXT NOT NULL DEFAULT '',
     created_at        INTEGER NOT NULL
 );
 

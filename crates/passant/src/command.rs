@@ -1,0 +1,244 @@
+//! What each command does.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
+use jiff::Timestamp;
+use passant_control::{Control, ReferrerDetail, Scope, Setting};
+use passant_engine::{Lifetime, Run};
+
+use crate::cli::{self, Arguments, Command, Place};
+use crate::config::{Config, LogFormat};
+use crate::data_directory::{DataDirectory, runtime_file};
+use crate::engine_child::EXIT_IN_USE;
+use crate::store_access::StoreAccess;
+use crate::{events_file, log, serve};
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// Whatever is to be said on one line of standard error.
+pub(crate) fn run(arguments: Arguments) -> Result<()> {
+    let Arguments { place, command } = arguments;
+    if let Command::Completions { shell } = command {
+        clap_complete::generate(shell, &mut Arguments::command(), "passant", &mut io::stdout());
+        return Ok(());
+    }
+    let config = Config::load(place.config.as_deref())?;
+    match command {
+        Command::Serve(options) => {
+            log::start(config.serve.log_format);
+            runtime()?.block_on(serve::run(config, place, options))
+        }
+        Command::Engine(options) => engine(config, options),
+        Command::CheckConfig => check_config(&config, &place),
+        Command::Completions { .. } => Ok(()),
+        Command::Site(cli::Site::Remove { domain, yes }) => {
+            quiet_log();
+            runtime()?.block_on(remove_site(&Session::open(config, place)?, &domain, yes))
+        }
+        Command::Site(command) => site(&Session::open(config, place)?, command),
+        Command::Token(cli::Token::Create { site, scope }) => token(&Session::open(config, place)?, site, &scope),
+        Command::Import(options) => {
+            quiet_log();
+            runtime()?.block_on(import(&Session::open(config, place)?, &options))
+        }
+        Command::Export(options) => {
+            quiet_log();
+            runtime()?.block_on(export(&Session::open(config, place)?, &options))
+        }
+        Command::Migrate => {
+            quiet_log();
+            runtime()?.block_on(migrate(&Session::open(config, place)?))
+        }
+    }
+}
+
+/// A command on one data directory.
+struct Session {
+    config: Config,
+    place: Place,
+    data: DataDirectory,
+    control: Control,
+}
+
+impl Session {
+    fn open(config: Config, place: Place) -> Result<Self> {
+        let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
+        let control = Control::open(&data.control())?;
+        Ok(Self { config, place, data, control })
+    }
+
+    async fn store(&self) -> Result<StoreAccess> {
+        StoreAccess::open(&self.config, &self.data, self.place.config.clone()).await
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the asynchronous runtime cannot start")
+}
+
+/// Commands speak by their output; only what is wrong is logged.
+fn quiet_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(io::stdout().lock(), "{line}")?)
+}
+
+fn engine(config: Config, options: cli::Engine) -> Result<()> {
+    if options.with_parent {
+        log::start_child();
+    } else {
+        log::start(LogFormat::Text);
+    }
+    let library = runtime_file(config.engine.library.as_deref(), "PASSANT_LIBCHDB", "libchdb.so")
+        .context("libchdb.so is not there: run `make setup`, or name it by engine.library")?;
+    let lifetime = if options.with_parent {
+        Lifetime::OfParent(std::os::unix::process::parent_id())
+    } else {
+        Lifetime::UntilStopped
+    };
+    let run = Run { config: config.engine, socket: options.socket, data: options.data, library, lifetime };
+    match passant_engine::run(run) {
+        Ok(()) => Ok(()),
+        Err(error @ passant_engine::Error::DataInUse { .. }) => {
+            tracing::error!("{error}");
+            std::process::exit(i32::from(EXIT_IN_USE));
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check_config(config: &Config, place: &Place) -> Result<()> {
+    let library = runtime_file(config.engine.library.as_deref(), "PASSANT_LIBCHDB", "libchdb.so");
+    if config.store.url.is_none() && !library.as_ref().is_some_and(|path| path.exists()) {
+        return Err(crate::config::ConfigError(
+            "libchdb.so is not there: run `make setup`, name it by engine.library, or set store.url".into(),
+        )
+        .into());
+    }
+    match &place.config {
+        Some(path) => say(&format!("{}: no fault found", path.display())),
+        None => say("no configuration file named: the defaults hold, and no fault was found"),
+    }
+}
+
+fn site(session: &Session, command: cli::Site) -> Result<()> {
+    let control = &session.control;
+    match command {
+        cli::Site::Add { domain, timezone } => {
+            let site = control.add_site(&domain, &timezone, Timestamp::now())?;
+            say(&format!("added {} ({})", site.domain, site.timezone))
+        }
+        cli::Site::List => {
+            let sites = control.sites()?;
+            let width = sites.iter().map(|site| site.domain.len()).max().unwrap_or_default();
+            for site in sites {
+                say(&format!("{:width$}  {}", site.domain, site.timezone))?;
+            }
+            Ok(())
+        }
+        cli::Site::Set(options) => set_site(control, options),
+        cli::Site::Snippet { domain, base_url } => {
+            let site = control.site(&domain)?;
+            let base_url = base_url.trim_end_matches('/');
+            say(&format!("<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"></script>", site.domain))
+        }
+        // Needs the store, so it is run elsewhere.
+        cli::Site::Remove { .. } => Ok(()),
+    }
+}
+
+/// One option a setting.
+fn set_site(control: &Control, options: cli::SiteSet) -> Result<()> {
+    let some = |values: Vec<String>| values.into_iter().filter(|value| !value.is_empty()).collect();
+    let settings = [
+        options.timezone.map(Setting::Timezone),
+        options.referrer.map(|detail| {
+            Setting::Referrer(match detail {
+                cli::Referrer::Domain => ReferrerDetail::Domain,
+                cli::Referrer::Page => ReferrerDetail::Page,
+            })
+        }),
+        options.hostnames.map(|hosts| Setting::Hostnames(some(hosts))),
+        options.blocked_pages.map(|pages| Setting::BlockedPages(some(pages))),
+    ];
+    let settings: Vec<Setting> = settings.into_iter().flatten().collect();
+    if settings.is_empty() {
+        bail!("nothing to set; `passant site set --help` shows the settings");
+    }
+    for setting in settings {
+        control.set_site(&options.domain, setting)?;
+    }
+    say(&format!("changed {}", control.site(&options.domain)?.domain))
+}
+
+async fn remove_site(session: &Session, domain: &str, yes: bool) -> Result<()> {
+    let site = session.control.site(domain)?;
+    if !yes && !confirmed(&format!("Remove {} and all of its events?", site.domain))? {
+        bail!("nothing was removed; say --yes to remove without being asked");
+    }
+    let access = session.store().await?;
+    // First the site, so that nothing new comes in, then its events.
+    session.control.remove_site(domain)?;
+    let deleted = access.store.delete_site(site.id).await;
+    access.close().await;
+    deleted?;
+    say(&format!("removed {}", site.domain))
+}
+
+fn confirmed(question: &str) -> Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    write!(io::stderr(), "{question} [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().eq_ignore_ascii_case("y"))
+}
+
+fn token(session: &Session, site: Option<String>, scope: &str) -> Result<()> {
+    let scope: Scope = scope.parse()?;
+    let site = site.map(|domain| session.control.site(&domain)).transpose()?;
+    say(&session.control.create_token(scope, site.as_ref(), Timestamp::now())?)
+}
+
+async fn import(session: &Session, options: &cli::Import) -> Result<()> {
+    let cli::Format::Events = options.format;
+    // Before an engine is started for nothing.
+    session.control.site(&options.site)?;
+    let access = session.store().await?;
+    let imported = events_file::import(&access.store, &session.control, options).await;
+    access.close().await;
+    let imported = imported?;
+    let mut line = format!("imported {} events", imported.events);
+    if imported.bad_lines > 0 {
+        line += &format!(", skipped {} bad lines", imported.bad_lines);
+    }
+    if imported.without_visit > 0 {
+        line += &format!(", dropped {} engagement events without a visit", imported.without_visit);
+    }
+    say(&line)
+}
+
+async fn export(session: &Session, options: &cli::Export) -> Result<()> {
+    let cli::Format::Events = options.format;
+    let site = session.control.site(&options.site)?;
+    let access = session.store().await?;
+    let exported = events_file::export(&access.store, &site).await;
+    access.close().await;
+    exported
+}
+
+async fn migrate(session: &Session) -> Result<()> {
+    let access = session.store().await?;
+    let report = access.store.migrate().await;
+    access.close().await;
+    let report = report?;
+    say(&format!("the store is at version {}", report.already.last().or(report.applied.last()).copied().unwrap_or(0)))
+}

@@ -1,0 +1,194 @@
+//! Events from a file into the reports, and from the store to a file: `passant import` and `passant export`.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use passant_control::{Control, Site};
+use passant_ingest::{Destination, EventRecord, Importer};
+use passant_store::{ImportTable, Store};
+
+use crate::cli;
+use crate::progress;
+
+/// A line longer than this is no event: the longest that we would write is a tenth of it.
+const LINE_LIMIT_BYTES: usize = 1 << 20;
+
+/// What an import did.
+pub(crate) struct Imported {
+    pub(crate) events: u64,
+    pub(crate) bad_lines: u64,
+    pub(crate) without_visit: u64,
+}
+
+/// Reads a whole file into a site's reports, or nothing of it.
+///
+/// # Errors
+/// The first line that cannot be read, unless such lines are skipped; and what the store says.
+pub(crate) async fn import(store: &Store, control: &Control, arguments: &cli::Import) -> Result<Imported> {
+    let site = control.site(&arguments.site)?;
+    let (input, length) = open(&arguments.file)?;
+    let id = control.begin_import(&site, Timestamp::now())?;
+    let table = store.begin_import(id).await?;
+    let reading = Reading { table: &table, skip_bad_lines: arguments.skip_bad_lines, length };
+    match reading.run(input, destination(&site, id)?).await {
+        Ok(imported) => {
+            control.finish_import(id, imported.events, Timestamp::now())?;
+            Ok(imported)
+        }
+        Err(error) => {
+            table.give_up().await.context("the failed import could not be undone")?;
+            control.forget_import(id)?;
+            Err(error)
+        }
+    }
+}
+
+/// Where an import of a site goes.
+///
+/// # Errors
+/// When this system's time zone database has lost the site's zone.
+pub(crate) fn destination(site: &Site, import_id: u32) -> Result<Destination> {
+    let timezone = TimeZone::get(&site.timezone).with_context(|| format!("time zone of {}", site.domain))?;
+    Ok(Destination { site_id: site.id, import_id, timezone })
+}
+
+fn open(path: &Path) -> Result<(Box<dyn BufRead>, u64)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(BufReader::with_capacity(1 << 20, io::stdin())), 0));
+    }
+    let file = File::open(path).with_context(|| path.display().to_string())?;
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    Ok((Box::new(BufReader::with_capacity(1 << 20, file)), length))
+}
+
+struct Reading<'t> {
+    table: &'t ImportTable,
+    skip_bad_lines: bool,
+    length: u64,
+}
+
+impl Reading<'_> {
+    async fn run(&self, mut input: Box<dyn BufRead>, destination: Destination) -> Result<Imported> {
+        let mut importer = Importer::new(destination).context("no randomness")?;
+        let bar = progress::bytes(self.length, "importing");
+        let mut imported = Imported { events: 0, bad_lines: 0, without_visit: 0 };
+        let mut line = Vec::new();
+        for number in 1u64.. {
+            line.clear();
+            let read = (&mut input).take(LINE_LIMIT_BYTES as u64 + 1).read_until(b'\n', &mut line)?;
+            if read == 0 {
+                break;
+            }
+            bar.inc(read as u64);
+            if read > LINE_LIMIT_BYTES {
+                bail!("line {number}: longer than {LINE_LIMIT_BYTES} bytes, expected one event a line");
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            match importer.line(line.trim_ascii()) {
+                Ok(Some(batch)) => {
+                    imported.events += batch.rows();
+                    self.table.insert(&batch).await?;
+                }
+                Ok(None) => {}
+                Err(_) if self.skip_bad_lines => imported.bad_lines += 1,
+                Err(error) => bail!("line {number}: {error}"),
+            }
+        }
+        let (last, without_visit) = importer.finish();
+        imported.events += last.rows();
+        imported.without_visit = without_visit;
+        self.table.insert(&last).await?;
+        self.table.commit().await?;
+        bar.finish_and_clear();
+        Ok(imported)
+    }
+}
+
+/// Writes all events of a site to standard output, in an order that gives the same visits when they are read again.
+///
+/// # Errors
+/// What the store says, and a standard output that is closed.
+pub(crate) async fn export(store: &Store, site: &Site) -> Result<()> {
+    let keys = ExportKeys::new(store.midnight_visitors(site.id).await?)?;
+    let mut output = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    let days = store.days(site.id).await?;
+    let bar = progress::events(days.len() as u64, "exporting days of");
+    for day in days {
+        let mut failed = None;
+        store
+            .events_of_day(site.id, day, |event| {
+                let visitor = keys.of(event.visitor_id);
+                let written = serde_json::to_writer(&mut output, &EventRecord::of_stored(event, visitor))
+                    .map_err(io::Error::from)
+                    .and_then(|()| output.write_all(b"\n"));
+                failed = failed.take().or(written.err());
+            })
+            .await?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        bar.inc(1);
+    }
+    output.flush()?;
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// The visitor keys of one export: fresh, so that no two exports can be joined.
+struct ExportKeys {
+    key: [u8; 32],
+    /// Pseudonyms that one visit carried across a midnight lead to one of them, or the visit would fall apart when the
+    /// export is read again.
+    joined: HashMap<u64, u64>,
+}
+
+impl ExportKeys {
+    fn new(midnight_visitors: Vec<Vec<u64>>) -> Result<Self> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(io::Error::other)?;
+        let mut joined = HashMap::new();
+        for visitors in midnight_visitors {
+            let Some((first, rest)) = visitors.split_first() else { continue };
+            let root = root(&joined, *first);
+            for visitor in rest {
+                let other = self::root(&joined, *visitor);
+                if other != root {
+                    joined.insert(other, root);
+                }
+            }
+        }
+        Ok(Self { key, joined })
+    }
+
+    fn of(&self, visitor_id: u64) -> String {
+        let hash = blake3::keyed_hash(&self.key, &root(&self.joined, visitor_id).to_le_bytes());
+        hash.to_hex()[..16].to_owned()
+    }
+}
+
+fn root(joined: &HashMap<u64, u64>, mut visitor: u64) -> u64 {
+    while let Some(next) = joined.get(&visitor) {
+        visitor = *next;
+    }
+    visitor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pseudonyms_of_one_person_across_midnights_get_one_key() {
+        let keys = ExportKeys::new(vec![vec![1, 2], vec![3, 2], vec![7, 8]]).expect("random");
+        assert_eq!(keys.of(1), keys.of(3));
+        assert_ne!(keys.of(1), keys.of(7));
+        assert_ne!(keys.of(1), ExportKeys::new(vec![]).expect("random").of(1));
+    }
+}

@@ -1,0 +1,51 @@
+//! `passant`: web analytics that keeps its privacy notice's word. One binary, all roles.
+//!
+//! Only here is the clock read and are errors turned into words: one line on stderr and an exit code.
+
+mod access;
+mod admin;
+mod asset;
+mod cli;
+mod command;
+mod config;
+mod data_directory;
+mod demo;
+mod demo_site;
+mod engine_child;
+mod events_file;
+mod log;
+mod progress;
+mod public;
+mod serve;
+mod server;
+mod store_access;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Exit code of a configuration that makes no sense (`EX_USAGE` of `sysexits.h`).
+const EXIT_BAD_CONFIG: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments = cli::Arguments::parse();
+    match command::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let bad_config = error.chain().any(|cause| cause.is::<config::ConfigError>());
+            // Whoever piped our output away has had enough: that is no error.
+            if error.chain().any(is_broken_pipe) {
+                return ExitCode::SUCCESS;
+            }
+            #[expect(clippy::print_stderr, reason = "the one place that speaks to the person at the terminal")]
+            {
+                eprintln!("passant: {error:#}");
+            }
+            if bad_config { ExitCode::from(EXIT_BAD_CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn is_broken_pipe(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

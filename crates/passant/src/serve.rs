@@ -1,0 +1,298 @@
+//! `passant serve`: everything in one process (and one child), or one half of it.
+//!
+//! Beacons are taken from the first moment on: the spool needs no store. Order of the end: not ready, stop accepting,
+//! finish, last group commit, last batches if the store is quick, engine, exit. What was not shipped is durable.
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow};
+use axum::Router;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use passant_control::Control;
+use passant_ingest::{Collector, DayKeys, Metrics, Outlets, Pipeline, Presence, Shipper};
+use passant_spool::{Foundation, Segments, Spool};
+use passant_store::{Endpoint, Store};
+use prometheus::{IntCounter, IntGauge, Opts, Registry};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::{self, ReportAccess};
+use crate::admin::{self, Health};
+use crate::asset;
+use crate::cli::{self, Place, Role};
+use crate::config::Config;
+use crate::data_directory::{DataDirectory, runtime_file};
+use crate::demo_site::DemoSite;
+use crate::engine_child::EnginePlan;
+use crate::public::{self, Public};
+use crate::server::{ConnectionMetrics, Limits, Server};
+
+/// After the last request, how long batches that are under way may take to reach the store.
+const LAST_BATCHES: Duration = Duration::from_secs(3);
+
+/// What ends when; each later than the one before.
+#[derive(Clone, Default)]
+struct Ends {
+    draining: Arc<AtomicBool>,
+    public: CancellationToken,
+    engine: CancellationToken,
+    admin: CancellationToken,
+}
+
+/// The ingest half.
+struct Ingest {
+    collector: Arc<Collector>,
+    spool: Spool,
+    segments: Segments,
+    presence: Arc<Presence>,
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When something cannot be opened or bound, or the store needs a person.
+pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -> Result<()> {
+    config.serve.listen = options.listen.unwrap_or(config.serve.listen);
+    config.serve.admin_listen = options.admin_listen.unwrap_or(config.serve.admin_listen);
+    if options.demo {
+        // The made-up visitors come from this machine and say where they would come from.
+        config.ingest.trusted_proxies.extend([IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()].map(IpNet::from));
+    }
+    let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
+    let control = Arc::new(Control::open(&data.control())?);
+    let metrics = Arc::new(Metrics::new());
+    let registry = metrics.registry().clone();
+    let ends = Ends::default();
+
+    let mut ingest = None;
+    if options.role != Role::Query {
+        ingest = Some(Ingest::open(&config, &data, &control, &metrics)?);
+    }
+    let (public, admin) = bind(&config, &registry)?;
+    let (public_address, admin_address) = (public.address()?, admin.address()?);
+    let store = Store::new(&endpoint(&config, &data)?, config.store.clone());
+
+    let mut engine = start_engine(&config, &data, &place, options.role, &registry, &ends)?;
+    let served = Public {
+        collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
+        pages: pages(options.role, &store, &control),
+    };
+    let stop_public = ends.public.clone();
+    let public = tokio::spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
+    let admin = serve_admin(admin, ingest.as_ref(), registry.clone(), &ends);
+    tracing::info!(public = %public_address, admin = %admin_address, data = %data.path().display(), "listening");
+
+    let spool = ingest.as_ref().map(|ingest| ingest.spool.clone());
+    let demo = options.demo.then(|| DemoSite { control, store: store.clone(), server: public_address });
+    let mut work = tokio::spawn(store_work(store, ingest, metrics, demo.map(|demo| (demo, options.demo_events))));
+
+    let mut outcome = Ok(());
+    tokio::select! {
+        () = told_to_stop() => {}
+        ended = &mut work => outcome = flattened(ended),
+        ended = &mut engine => outcome = flattened(ended),
+    }
+    ends.draining.store(true, Ordering::Release);
+    tracing::info!("draining");
+    if outcome.is_ok() {
+        tokio::time::sleep(Duration::from_secs(config.serve.drain_notice_seconds)).await;
+    }
+    ends.public.cancel();
+    let _ = public.await;
+    if let Some(spool) = spool {
+        spool.close().await;
+    }
+    if !work.is_finished() && tokio::time::timeout(LAST_BATCHES, &mut work).await.is_err() {
+        work.abort();
+    }
+    ends.engine.cancel();
+    if !engine.is_finished() {
+        let _ = engine.await;
+    }
+    ends.admin.cancel();
+    let _ = admin.await;
+    tracing::info!("stopped");
+    outcome
+}
+
+impl Ingest {
+    fn open(config: &Config, data: &DataDirectory, control: &Arc<Control>, metrics: &Arc<Metrics>) -> Result<Self> {
+        let foundation = Foundation { observer: metrics.clone(), ..Foundation::default() };
+        let (spool, segments) = Spool::open(&data.spool(), config.spool.clone(), foundation)?;
+        let mut config = config.ingest.clone();
+        config.country_database =
+            runtime_file(config.country_database.as_deref(), "PASSANT_COUNTRY_DATABASE", "country.mmdb");
+        let key_directory =
+            config.key_directory.clone().unwrap_or_else(|| passant_ingest::default_directory(data.path()));
+        let sites = passant_ingest::shared(access::sites_for_ingest(control)?);
+        tokio::spawn(access::follow(control.clone(), sites.clone()));
+        let pipeline = Pipeline::open(&config, sites, DayKeys::open(&key_directory, Timestamp::now()))?;
+        let presence = Arc::new(Presence::default());
+        let outlets = Outlets { spool: spool.clone(), metrics: metrics.clone(), presence: presence.clone() };
+        let collector = Arc::new(Collector::new(config, pipeline, outlets, Arc::new(Timestamp::now))?);
+        tokio::spawn({
+            let collector = collector.clone();
+            async move { collector.tend().await }
+        });
+        Ok(Self { collector, spool, segments, presence })
+    }
+
+    fn shipper(self, store: Store, metrics: Arc<Metrics>) -> Shipper {
+        let oldest = self.spool.status().oldest_unsent.and_then(|since| Timestamp::try_from(since).ok());
+        // A frame is queued for a moment before its segment is made.
+        let oldest = oldest.unwrap_or_else(Timestamp::now).as_second() - 60;
+        let oldest_event = u32::try_from(oldest).unwrap_or_default();
+        Shipper { store, segments: self.segments, metrics, presence: self.presence, oldest_event }
+    }
+}
+
+fn endpoint(config: &Config, data: &DataDirectory) -> Result<Endpoint> {
+    Ok(match &config.store.url {
+        Some(url) => Endpoint::from_url(url)?,
+        None => Endpoint::Socket(data.engine_socket()),
+    })
+}
+
+/// The embedded engine, unless a server is configured or another process of this data directory runs it.
+fn start_engine(
+    config: &Config,
+    data: &DataDirectory,
+    place: &Place,
+    role: Role,
+    registry: &Registry,
+    ends: &Ends,
+) -> Result<JoinHandle<Result<()>>> {
+    let restarts = IntCounter::new("passant_engine_restarts_total", "Times that the engine had to be restarted.")?;
+    registry.register(Box::new(restarts.clone()))?;
+    if config.store.url.is_some() || (role == Role::Query && data.engine_socket().exists()) {
+        return Ok(tokio::spawn(std::future::pending()));
+    }
+    let plan = EnginePlan { socket: data.engine_socket(), data: data.store(), config: place.config.clone() };
+    Ok(tokio::spawn(plan.run(restarts, ends.engine.clone())))
+}
+
+fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
+    if role == Role::Ingest {
+        return asset::script_router();
+    }
+    let access = Arc::new(ReportAccess(control.clone()));
+    let state = passant_query::QueryState {
+        store: store.clone(),
+        access: access.clone(),
+        clock: Timestamp::now,
+    };
+    asset::router().merge(public::sites_router(access)).merge(passant_query::router(state))
+}
+
+fn bind(config: &Config, registry: &Registry) -> Result<(Server, Server)> {
+    let open = IntGauge::with_opts(
+        Opts::new("passant_connections", "Connections by state.").const_label("state", "open"),
+    )?;
+    let counter = |state: &str| -> Result<IntCounter> {
+        let name = format!("passant_connections_{state}_total");
+        let counter = IntCounter::new(name, format!("Connections {state}."))?;
+        registry.register(Box::new(counter.clone()))?;
+        Ok(counter)
+    };
+    registry.register(Box::new(open.clone()))?;
+    let metrics = ConnectionMetrics { open, refused: counter("refused")?, accept_errors: counter("failed")? };
+    let limits = Limits {
+        connections: config.serve.connections,
+        connections_per_prefix: config.serve.connections_per_prefix,
+        proxies: config.ingest.trusted_proxies.clone(),
+        header_deadline: Duration::from_secs(config.serve.header_deadline_seconds),
+        drain_deadline: Duration::from_secs(config.serve.drain_deadline_seconds),
+    };
+    let unregistered = |name: &str| IntCounter::new(name, "admin").context("a name without fault");
+    let admin_metrics = ConnectionMetrics {
+        open: IntGauge::new("admin_open", "admin")?,
+        refused: unregistered("admin_refused")?,
+        accept_errors: unregistered("admin_failed")?,
+    };
+    let at = |address: SocketAddr, metrics| {
+        Server::bind(address, limits.clone(), metrics).with_context(|| format!("cannot listen on {address}"))
+    };
+    Ok((at(config.serve.listen, metrics)?, at(config.serve.admin_listen, admin_metrics)?))
+}
+
+fn serve_admin(server: Server, ingest: Option<&Ingest>, registry: Registry, ends: &Ends) -> JoinHandle<()> {
+    let health = Health { draining: ends.draining.clone(), spool: ingest.map(|ingest| ingest.spool.clone()) };
+    let collector = ingest.map(|ingest| ingest.collector.clone());
+    let refresh = Arc::new(move || {
+        if let Some(collector) = &collector {
+            collector.tend_once();
+        }
+    });
+    let router = admin::router(health, registry, refresh);
+    let pages = Public { collector: None, pages: router };
+    tokio::spawn(server.run(move |peer, request| pages.clone().answer(peer, request), ends.admin.clone()))
+}
+
+/// All that waits for the store: its tables, then the events of the spool and, if asked for, the demo.
+async fn store_work(
+    store: Store,
+    ingest: Option<Ingest>,
+    metrics: Arc<Metrics>,
+    demo: Option<(DemoSite, u64)>,
+) -> Result<()> {
+    migrated(&store).await?;
+    let ship = async {
+        match ingest {
+            Some(ingest) => Ok(ingest.shipper(store, metrics).run().await?),
+            None => std::future::pending().await,
+        }
+    };
+    let show = async {
+        match demo {
+            Some((demo, events)) => demo.show(events).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        outcome = ship => outcome,
+        outcome = show => outcome,
+    }
+}
+
+async fn migrated(store: &Store) -> Result<()> {
+    let mut attempt = 0;
+    loop {
+        match store.migrate().await {
+            Ok(report) => {
+                tracing::info!(applied = ?report.applied, "the store is ready");
+                return Ok(());
+            }
+            Err(error) if error.is_passing() => {
+                let wait = passant_store::Error::backoff(attempt);
+                if wait > Duration::from_secs(2) {
+                    tracing::warn!(%error, "the store does not answer yet; events wait in the spool");
+                }
+                attempt += 1;
+                // The embedded engine answers within a second of its start.
+                tokio::time::sleep(wait.min(Duration::from_secs(5))).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+fn flattened(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    ended.unwrap_or_else(|stopped| Err(anyhow!("a part of the server ended unexpectedly: {stopped}")))
+}
+
+async fn told_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be listened for; stopping needs SIGKILL");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

@@ -1,0 +1,197 @@
+//! One listener: accept, bound, serve, drain. What is served is the caller's.
+//!
+//! Invariant: nobody can hold more than their share. Connections are bounded in all and for each address prefix, a
+//! request's head and an idle connection have a deadline (hyper's needs a timer), and a full descriptor table makes us
+//! wait, not spin.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use ipnet::IpNet;
+use passant_ingest::{AddressPrefix, ClientAddress, PrefixBits};
+use prometheus::{IntCounter, IntGauge};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+/// Bounds of a listener.
+#[derive(Clone, Debug)]
+pub(crate) struct Limits {
+    /// Connections in all.
+    pub(crate) connections: usize,
+    /// Connections of one address prefix.
+    pub(crate) connections_per_prefix: usize,
+    /// Proxies, behind which all visitors stand: only the bound on all connections holds for them.
+    pub(crate) proxies: Vec<IpNet>,
+    /// Whole head, and idling.
+    pub(crate) header_deadline: Duration,
+    /// Requests in flight when the listener closes.
+    pub(crate) drain_deadline: Duration,
+}
+
+/// Numbers of a listener.
+#[derive(Clone)]
+pub(crate) struct ConnectionMetrics {
+    pub(crate) open: IntGauge,
+    pub(crate) refused: IntCounter,
+    pub(crate) accept_errors: IntCounter,
+}
+
+/// How much of a peer's address a share of the connections belongs to.
+const SHARE_BITS: PrefixBits = PrefixBits { ipv4: 24, ipv6: 48 };
+/// Largest head of a request.
+const HEAD_LIMIT_BYTES: usize = 16 * 1024;
+/// After EMFILE and the like: long enough for others to close, short enough not to be noticed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A bound listener.
+pub(crate) struct Server {
+    listener: TcpListener,
+    limits: Limits,
+    metrics: ConnectionMetrics,
+    shares: Shares,
+}
+
+/// Open connections of each prefix.
+#[derive(Clone)]
+struct Shares(Arc<Mutex<HashMap<AddressPrefix, usize>>>);
+
+/// One connection's place in the counts, given back when it ends.
+struct Place {
+    shares: Shares,
+    prefix: AddressPrefix,
+    open: IntGauge,
+}
+
+impl Server {
+    /// Binds the address.
+    ///
+    /// # Errors
+    /// When the address cannot be had.
+    pub(crate) fn bind(address: SocketAddr, limits: Limits, metrics: ConnectionMetrics) -> io::Result<Self> {
+        let socket = socket2::Socket::new(
+            socket2::Domain::for_address(address),
+            socket2::Type::STREAM.nonblocking().cloexec(),
+            None,
+        )?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(4096)?;
+        let listener = TcpListener::from_std(socket.into())?;
+        Ok(Self { listener, limits, metrics, shares: Shares(Arc::default()) })
+    }
+
+    /// The address that was bound; a port 0 has become a real one.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop`, then finishes the requests in flight.
+    ///
+    /// A service that answers with an error breaks the connection.
+    pub(crate) async fn run<S, F, B, E>(self, service: S, stop: CancellationToken)
+    where
+        S: Fn(SocketAddr, Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Result<Response<B>, E>> + Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+        B: Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header_deadline)
+            .max_buf_size(HEAD_LIMIT_BYTES)
+            .half_close(false)
+            .pipeline_flush(true);
+        let graceful = GracefulShutdown::new();
+        loop {
+            let (stream, peer) = tokio::select! {
+                accepted = self.listener.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    Err(error) => {
+                        self.pause_after(&error).await;
+                        continue;
+                    }
+                },
+                () = stop.cancelled() => break,
+            };
+            let Some(place) = self.place(peer) else {
+                self.metrics.refused.inc();
+                continue;
+            };
+            let service = service.clone();
+            let answer = service_fn(move |request| service(peer, request));
+            let connection = graceful.watch(builder.serve_connection(TokioIo::new(prepared(stream)), answer));
+            tokio::spawn(async move {
+                // A client that goes away or breaks the protocol is its own affair; the request's route counts it.
+                let _ = connection.await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        if tokio::time::timeout(self.limits.drain_deadline, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests in flight did not end in time and are cut");
+        }
+    }
+
+    async fn pause_after(&self, error: &io::Error) {
+        self.metrics.accept_errors.inc();
+        let of_the_peer = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        );
+        if !of_the_peer {
+            tracing::warn!(%error, "cannot accept connections");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+
+    fn place(&self, peer: SocketAddr) -> Option<Place> {
+        if self.metrics.open.get() >= i64::try_from(self.limits.connections).unwrap_or(i64::MAX) {
+            return None;
+        }
+        let prefix = AddressPrefix::cut(ClientAddress::of_peer(peer), SHARE_BITS);
+        let stands_for_many = prefix.is_loopback() || self.limits.proxies.iter().any(|proxy| proxy.contains(&peer.ip()));
+        let mut shares = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = shares.entry(prefix).or_default();
+        if *held >= self.limits.connections_per_prefix && !stands_for_many {
+            return None;
+        }
+        *held += 1;
+        self.metrics.open.inc();
+        Some(Place { shares: self.shares.clone(), prefix, open: self.metrics.open.clone() })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.dec();
+        let mut shares = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = shares.get_mut(&self.prefix) {
+            *held -= 1;
+            if *held == 0 {
+                shares.remove(&self.prefix);
+            }
+        }
+    }
+}
+
+/// Answers are small and complete: waiting for more of them only delays.
+fn prepared(stream: TcpStream) -> TcpStream {
+    let _ = stream.set_nodelay(true);
+    stream
+}

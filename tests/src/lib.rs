@@ -1,0 +1,32 @@
+//! Drives the real `passant` binary: start it, beacon it, ask it, kill it.
+//!
+//! Every [`Passant`] has a data directory of its own and ports that the kernel gave it, so that tests run side by
+//! side. Nothing here sleeps for a fixed time to let something happen: [`until`] polls a condition with a deadline.
+
+mod engine;
+mod http_client;
+mod passant;
+
+pub use engine::TestEngine;
+pub use http_client::{Answer, HttpClient};
+pub use passant::{FIREFOX, Passant, Settings, binary, signal};
+
+use std::time::{Duration, Instant};
+
+/// The patience of [`until`]: far more than anything takes, so that only a hang reaches it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Polls `condition` until it gives a value.
+///
+/// # Panics
+/// After [`PATIENCE`], naming what was waited for.
+pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,314 @@
+//! One running `passant serve` on a data directory of its own.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+
+use crate::http_client::{Answer, HttpClient};
+use crate::until;
+
+/// A current desktop browser, for beacons that are to be counted.
+pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
+
+/// The binary that the same build made.
+///
+/// # Panics
+/// When it is not there.
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("path of the test");
+    let path = test.ancestors().nth(2).expect("target folder").join("passant");
+    assert!(path.exists(), "{} is not there: `make test` builds it first", path.display());
+    path
+}
+
+/// How a server is to be started.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// More lines of the configuration file.
+    pub config: String,
+    /// More arguments of `serve`.
+    pub arguments: Vec<String>,
+}
+
+/// A running server; killed when dropped.
+pub struct Passant {
+    directory: TempDir,
+    settings: Settings,
+    running: Option<Running>,
+    token: Option<String>,
+}
+
+struct Running {
+    child: Child,
+    public: SocketAddr,
+    admin: SocketAddr,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Passant {
+    /// A server with a site `example.com` in Berlin's time zone.
+    pub async fn start() -> Self {
+        Self::start_with(Settings::default()).await
+    }
+
+    /// A server with settings, and the site.
+    pub async fn start_with(settings: Settings) -> Self {
+        let mut passant = Self::prepared(settings);
+        passant.cli_ok(&["site", "add", "example.com", "--timezone", "Europe/Berlin"]);
+        passant.run().await;
+        passant
+    }
+
+    /// A data directory and a configuration; nothing runs yet.
+    pub fn prepared(settings: Settings) -> Self {
+        let directory = tempfile::tempdir().expect("directory");
+        let config = format!("[serve]\nlog_format = \"json\"\n{}", settings.config);
+        std::fs::write(directory.path().join("passant.toml"), config).expect("write");
+        Self { directory, settings, running: None, token: None }
+    }
+
+    /// Where its data is.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// A file beside the data.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Starts the server, and returns when it listens.
+    pub async fn run(&mut self) {
+        let mut command = tokio::process::Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+        command.args(&self.settings.arguments).args(self.place());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().expect("passant starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
+        tokio::spawn({
+            let log = log.clone();
+            async move {
+                while let Ok(Some(line)) = lines.next_line().await {
+                    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+                }
+            }
+        });
+        let (public, admin) = until("the server listens", || {
+            let lines = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            if let Some(status) = child.try_wait().expect("asked") {
+                panic!("passant ended at once ({status}):\n{}", lines.join("\n"));
+            }
+            std::future::ready(lines.iter().find_map(|line| addresses(line)))
+        })
+        .await;
+        self.running = Some(Running { child, public, admin, log });
+    }
+
+    fn running(&self) -> &Running {
+        self.running.as_ref().expect("the server runs")
+    }
+
+    /// Lines that it has logged since it was started.
+    pub fn log(&self) -> String {
+        self.running().log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.running().child.id().expect("it has not ended")
+    }
+
+    /// Its engine's process.
+    pub async fn engine_pid(&self) -> u32 {
+        let socket = self.data().join("engine.sock");
+        until("the engine runs", || async {
+            let found = children(self.pid()).into_iter().find(|pid| {
+                let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&command).contains(&*socket.to_string_lossy())
+            });
+            found.filter(|_| socket.exists())
+        })
+        .await
+    }
+
+    /// A client of the public listener.
+    pub fn public(&self) -> HttpClient {
+        HttpClient::new(self.running().public)
+    }
+
+    /// Address of the public listener.
+    pub fn public_address(&self) -> SocketAddr {
+        self.running().public
+    }
+
+    /// A client of the admin listener.
+    pub fn admin(&self) -> HttpClient {
+        HttpClient::new(self.running().admin)
+    }
+
+    /// The value of a metric's line, 0 if it is not there.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let text = self.admin().get("/metrics").await.text();
+        text.lines().find_map(|found| found.strip_prefix(line)?.trim().parse().ok()).unwrap_or(0.0)
+    }
+
+    /// Ends the server at once, as a power cut would.
+    pub async fn kill(&mut self) {
+        let mut running = self.running.take().expect("the server runs");
+        running.child.kill().await.expect("killed");
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub async fn stop(&mut self) {
+        let mut running = self.running.take().expect("the server runs");
+        signal(running.child.id().expect("it has not ended"), rustix::process::Signal::TERM);
+        let status = running.child.wait().await.expect("waited");
+        let log = running.log.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
+        assert!(status.success(), "{status}:\n{log}");
+    }
+
+    /// Runs another command on the same data directory.
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.cli_with_input(arguments, "")
+    }
+
+    /// Runs another command with something on its standard input.
+    pub fn cli_with_input(&self, arguments: &[&str], input: &str) -> Output {
+        let mut command = Command::new(binary());
+        command.args(arguments).args(self.place());
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("passant starts");
+        let mut stdin = child.stdin.take().expect("piped");
+        let input = input.to_owned();
+        // A command that refuses its arguments does not read its input.
+        let writer = std::thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+        let output = child.wait_with_output().expect("ended");
+        writer.join().expect("written");
+        output
+    }
+
+    /// Runs a command that must succeed, and returns its output without the last line's end.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn cli_ok(&self, arguments: &[&str]) -> String {
+        let output = self.cli(arguments);
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {words}");
+        String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
+    }
+
+    fn place(&self) -> Vec<String> {
+        let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+        vec!["--data-dir".into(), text(&self.data()), "--config".into(), text(&self.file("passant.toml"))]
+    }
+
+    /// Sends a beacon as a current Firefox does.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn beacon(&self, beacon: &Value) -> Answer {
+        self.beacon_with(beacon, &[]).await
+    }
+
+    /// Sends a beacon with more headers.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn beacon_with(&self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
+        let mut all = vec![("content-type", "text/plain")];
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
+            all.push(("user-agent", FIREFOX));
+        }
+        all.extend_from_slice(headers);
+        self.public().send(Method::POST, "/api/event", &all, beacon.to_string()).await.expect("an answer")
+    }
+
+    /// A token that reads every site.
+    pub fn token(&mut self) -> String {
+        if self.token.is_none() {
+            self.token = Some(self.cli_ok(&["token", "create", "--scope", "stats:read"]));
+        }
+        self.token.clone().expect("just made")
+    }
+
+    /// Asks for a report of `example.com`; `site_id` is filled in.
+    ///
+    /// # Panics
+    /// When the answer is no report.
+    pub async fn report(&mut self, mut question: Value) -> Value {
+        question.as_object_mut().expect("an object").entry("site_id").or_insert(json!("example.com"));
+        let answer = self.ask(&question).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+
+    /// Asks for a report and returns whatever is answered.
+    ///
+    /// # Panics
+    /// When no answer comes.
+    pub async fn ask(&mut self, question: &Value) -> Answer {
+        let bearer = format!("Bearer {}", self.token());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.public().send(Method::POST, "/api/v2/query", &headers, question.to_string()).await.expect("an answer")
+    }
+
+    /// All-time totals of one metric, polled until they are `expected`.
+    ///
+    /// # Panics
+    /// When they never are.
+    pub async fn until_total(&mut self, metric: &str, expected: u64) {
+        let question = json!({"site_id": "example.com", "metrics": [metric], "date_range": "all"});
+        let token = self.token();
+        let bearer = format!("Bearer {token}");
+        let public = self.public();
+        let mut last = String::new();
+        let last = &mut last;
+        let found = tokio::time::timeout(crate::PATIENCE, async {
+            loop {
+                let headers = [("authorization", bearer.as_str())];
+                if let Ok(answer) = public.send(Method::POST, "/api/v2/query", &headers, question.to_string()).await {
+                    *last = answer.text();
+                    if answer.status == 200 && answer.json()["results"][0]["metrics"][0] == json!(expected) {
+                        return;
+                    }
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+        })
+        .await;
+        assert!(found.is_ok(), "{metric} never became {expected}; last answer: {last}\n{}", self.log());
+    }
+}
+
+/// Sends a signal.
+pub fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
+    rustix::process::kill_process(pid, signal).expect("signalled");
+}
+
+fn children(pid: u32) -> Vec<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
+    let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+}
+
+fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = &line["fields"];
+    (fields["message"] == "listening").then_some(())?;
+    Some((fields["public"].as_str()?.parse().ok()?, fields["admin"].as_str()?.parse().ok()?))
+}

@@ -125,6 +125,7 @@ test-compose: setup-test
 setup-test:
 	@if ! command -v $(COMPOSE) >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		printf '==> %s\n' 'installing the Debian package docker-compose (it checks docker-compose.yml)'; \
+		mkdir -p $(TARGET_DIR); \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
 			apt-get install -qy --no-install-recommends docker-compose; } >$(TARGET_DIR)/setup-test.log 2>&1 \
 			|| echo '    it could not be installed; see $(TARGET_DIR)/setup-test.log'; \
@@ -133,6 +134,8 @@ setup-test:
 bench: setup ## measure; what is measured and how stands in benches/README.md
 	$(call say,measuring the spool: appends with group commit)
 	@$(CARGO) run --release --locked -p passant-spool --example append_rate
+	$(call say,measuring the pipeline: events a second in one thread)
+	@$(CARGO) run --release --locked -p passant-ingest --example pipeline_rate
 
 fuzz: setup ## the property tests, FUZZ_CASES cases each
 	$(call say,running the property tests with $(FUZZ_CASES) cases each)

@@ -1,1 +1,13 @@
-//! One integration test binary; each module is one promise.
+//! One integration test binary. Each module is one promise of the product, held against the real binary and a real
+//! engine: what a beacon becomes, what is discarded, what survives a crash, what the commands do.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
+mod beacon;
+mod command_line;
+mod crash;
+mod discard;
+mod import_export;
+mod operations;
+mod query;
+mod store;

@@ -51,7 +51,8 @@ async fn ask(store: &Store, site_id: u32, body: Value) -> (Vec<(Vec<String>, Vec
     body["site_id"] = json!(site_id.to_string());
     let request = Request::parse(&body).expect("a question");
     let answer = state(store).answer(&request, &site(site_id)).await;
-    let answer = answer.unwrap_or_else(|error| panic!("{body}: {error}: {:?}", std::error::Error::source(&error)));
+    let answer =
+        answer.unwrap_or_else(|error| panic!("{body}: {error}: {:?}", std::error::Error::source(&error)));
     let rows = answer["results"].as_array().expect("rows").iter().map(|row| {
         let dimensions = row["dimensions"].as_array().expect("dimensions").iter();
         let metrics = row["metrics"].as_array().expect("metrics").clone();
@@ -100,7 +101,9 @@ async fn check(store: &Store, site_id: u32, traffic: &Traffic, mut body: Value) 
     let (rows, total) = ask(store, site_id, body.clone()).await;
     let rows: Vec<(Vec<String>, Vec<f64>)> = rows
         .into_iter()
-        .map(|(labels, values)| (labels, values.iter().map(|value| value.as_f64().expect("number")).collect()))
+        .map(|(labels, values)| {
+            (labels, values.iter().map(|value| value.as_f64().expect("number")).collect())
+        })
         .collect();
     assert_eq!(rows, page, "{body}");
     assert_eq!(total, json!(expected.len()), "{body}");
@@ -113,7 +116,8 @@ async fn counts_every_kind_of_question_on_an_empty_site() {
     let (rows, _) = ask(engine.store(), 1, json!({ "date_range": "all", "metrics": metrics })).await;
     assert_eq!(rows, [(Vec::new(), vec![json!(0); 6])]);
     for dimension in reference::DIMENSIONS {
-        let body = json!({ "date_range": "30d", "metrics": ["visitors", "visits"], "dimensions": [dimension] });
+        let body =
+            json!({ "date_range": "30d", "metrics": ["visitors", "visits"], "dimensions": [dimension] });
         assert_eq!(ask(engine.store(), 1, body).await.0, [], "{dimension}");
     }
 }

@@ -5,10 +5,12 @@
 
 mod engine;
 mod http_client;
+mod oracle;
 mod passant;
 
 pub use engine::TestEngine;
 pub use http_client::{Answer, HttpClient};
+pub use oracle::{Load, Oracle};
 pub use passant::{FIREFOX, Passant, Settings, binary, signal};
 
 use std::time::{Duration, Instant};

@@ -61,9 +61,15 @@ impl Passant {
 
     /// A server with settings, and the site.
     pub async fn start_with(settings: Settings) -> Self {
-        let mut passant = Self::prepared(settings);
-        passant.cli_ok(&["site", "add", "example.com", "--timezone", "Europe/Berlin"]);
+        let mut passant = Self::with_site(settings);
         passant.run().await;
+        passant
+    }
+
+    /// A data directory with the site; nothing runs yet.
+    pub fn with_site(settings: Settings) -> Self {
+        let passant = Self::prepared(settings);
+        passant.cli_ok(&["site", "add", "example.com", "--timezone", "Europe/Berlin"]);
         passant
     }
 
@@ -229,11 +235,12 @@ impl Passant {
     /// # Panics
     /// When no answer comes.
     pub async fn beacon_with(&self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
-        let mut all = vec![("content-type", "text/plain")];
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("user-agent")) {
-            all.push(("user-agent", FIREFOX));
+        let mut all = headers.to_vec();
+        for (name, value) in [("content-type", "text/plain"), ("user-agent", FIREFOX)] {
+            if !headers.iter().any(|(given, _)| *given == name) {
+                all.push((name, value));
+            }
         }
-        all.extend_from_slice(headers);
         self.public().send(Method::POST, "/api/event", &all, beacon.to_string()).await.expect("an answer")
     }
 
@@ -291,6 +298,15 @@ impl Passant {
         })
         .await;
         assert!(found.is_ok(), "{metric} never became {expected}; last answer: {last}\n{}", self.log());
+    }
+}
+
+impl Drop for Passant {
+    /// A test that failed wants to know what the server said.
+    fn drop(&mut self) {
+        if std::thread::panicking() && self.running.is_some() {
+            println!("{}", self.log());
+        }
     }
 }
 

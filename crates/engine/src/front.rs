@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode, header, request::Parts};
+use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use tokio::{sync::mpsc, time::timeout};
 
@@ -17,7 +17,7 @@ use crate::{
     auth::Credentials,
     exception::{Exception, Kind},
     ffi::Progress,
-    formats::{self, Format, Framing},
+    formats::{self, Framing},
     job::{Feed, Job, Reply, Rights, Statement, Work},
     queue::Queue,
     request::{self, Ask, Packing, ReplyTime},
@@ -69,38 +69,40 @@ pub(crate) enum Peer {
 impl Front {
     /// Answers a request.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: &Peer) -> Response<Download> {
-        let (parts, body) = request.into_parts();
-        let ping = parts.uri.path() == "/ping" || (parts.uri.path() == "/" && parts.uri.query().is_none());
-        if ping && request::is_reading(&parts.method) {
+        let uri = request.uri();
+        let ping = uri.path() == "/ping" || (uri.path() == "/" && uri.query().is_none());
+        if ping && request::is_reading(request.method()) {
             return response::respond(
                 StatusCode::OK,
                 Download::Whole(Bytes::from_static(b"Ok.\n")),
                 &self.identity,
             );
         }
-        if parts.uri.path() != "/" {
+        if uri.path() != "/" {
             let body = Bytes::from_static(
                 b"There is no handle for this path. Statements go to /, checks to /ping.\n",
             );
             return response::respond(StatusCode::NOT_FOUND, Download::Whole(body), &self.identity);
         }
-        let mut packing = Packing::Plain;
-        match self.execute(parts, body, peer, &mut packing).await {
+        let ask = match Ask::parse(uri, request.headers(), self.limits) {
+            Ok(ask) => ask,
+            Err(exception) => return response::refuse(&exception, Packing::Plain, &self.identity),
+        };
+        let packing = ask.download;
+        match self.execute(ask, request, peer).await {
             Ok(response) => response,
             Err(exception) => response::refuse(&exception, packing, &self.identity),
         }
     }
 
-    /// Parses a request and runs its statement.
+    /// Decides what the peer may do, and runs its statement.
     async fn execute(
         &self,
-        parts: Parts,
-        body: Incoming,
+        mut ask: Ask,
+        request: Request<Incoming>,
         peer: &Peer,
-        packing: &mut Packing,
     ) -> Result<Response<Download>, Exception> {
-        let mut ask = Ask::parse(&parts.uri, &parts.headers, self.limits)?;
-        *packing = ask.download;
+        let (parts, body) = request.into_parts();
         ask.query_id.get_or_insert_with(new_id);
         let rights = match peer {
             Peer::Owner => Rights::All,
@@ -121,7 +123,7 @@ impl Front {
                 Kind::Readonly,
                 "Cannot execute query in readonly mode: this listener serves reads only",
             )),
-            Shape::Insert { .. } => self.insert(ask, parsed, rights).await,
+            Shape::Insert { .. } => self.insert(ask, parsed).await,
             Shape::Rows | Shape::Read | Shape::Write => self.read(ask, parsed, rights).await,
         }
     }
@@ -142,7 +144,7 @@ impl Front {
             }
             Framing::Plain | Framing::Headed(_) | Framing::Document => Work::Whole,
         };
-        let statement = self.statement(&ask, sql, name.clone(), rights);
+        let statement = Statement { rights, ..self.statement(&ask, sql, name.clone()) };
         let begun = Instant::now();
         let (mut replies, watch) = self.submit(queue, &ask, (statement, work))?;
         let limit = match ask.reply {
@@ -172,23 +174,18 @@ impl Front {
                 end: End::Open,
             })
         };
-        Ok(self.result(&ask, (&name, format), body, &response::summary(progress, begun.elapsed())))
+        Ok(self.result(&ask, &name, (body, response::summary(progress, begun.elapsed()))))
     }
 
     /// Runs an INSERT with the data of the request.
-    async fn insert(
-        &self,
-        ask: Ask,
-        parsed: Parsed,
-        rights: Rights,
-    ) -> Result<Response<Download>, Exception> {
+    async fn insert(&self, ask: Ask, parsed: Parsed) -> Result<Response<Download>, Exception> {
         let Parsed { sql, shape, head, mut upload } = parsed;
         let named = match shape {
             Shape::Insert { format, .. } => format,
             Shape::Rows | Shape::Read | Shape::Session | Shape::Write => None,
         };
         let format = named.or_else(|| ask.format.clone()).unwrap_or_else(|| "Values".to_owned());
-        let statement = self.statement(&ask, sql, format, rights);
+        let statement = self.statement(&ask, sql, format);
         let begun = Instant::now();
         let (feed, data) = mpsc::channel(PIECES);
         let work = Work::Insert(data, ask.expected.into());
@@ -212,14 +209,15 @@ impl Front {
         }
     }
 
-    fn statement(&self, ask: &Ask, sql: String, format: String, rights: Rights) -> Statement {
+    /// A statement with the rights of the owner.
+    fn statement(&self, ask: &Ask, sql: String, format: String) -> Statement {
         Statement {
             sql,
             format,
             parameters: ask.parameters.clone(),
             settings: ask.settings.clone(),
             database: ask.database.clone().unwrap_or_else(|| self.database.to_owned()),
-            rights,
+            rights: Rights::All,
         }
     }
 
@@ -279,16 +277,10 @@ impl Front {
     fn finished(&self, ask: &Ask, progress: Progress, elapsed: Duration) -> Response<Download> {
         let summary = response::summary(progress, elapsed);
         let name = ask.format.as_deref().unwrap_or("TabSeparated");
-        self.result(ask, (name, formats::find(name)), Download::Whole(Bytes::new()), &summary)
+        self.result(ask, name, (Download::Whole(Bytes::new()), summary))
     }
 
-    fn result(
-        &self,
-        ask: &Ask,
-        (name, format): (&str, Format),
-        mut body: Download,
-        summary: &str,
-    ) -> Response<Download> {
+    fn result(&self, ask: &Ask, name: &str, (mut body, summary): (Download, String)) -> Response<Download> {
         let tag = new_id().replace('-', "")[..16].to_owned();
         if let Download::Stream(stream) = &mut body {
             stream.tag.clone_from(&tag);
@@ -297,9 +289,9 @@ impl Front {
         for (header, value) in [
             ("x-clickhouse-query-id", ask.query_id.as_deref().unwrap_or_default()),
             ("x-clickhouse-format", name),
-            ("x-clickhouse-summary", summary),
+            ("x-clickhouse-summary", summary.as_str()),
             ("x-clickhouse-exception-tag", &tag),
-            (header::CONTENT_TYPE.as_str(), format.content_type),
+            (header::CONTENT_TYPE.as_str(), formats::find(name).content_type),
         ] {
             response::set(&mut response, header, value);
         }

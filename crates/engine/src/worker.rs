@@ -55,6 +55,19 @@ impl Opening {
     }
 }
 
+/// A statement on its way through a worker.
+struct Task<'a> {
+    statement: &'a Statement,
+    marker: &'a str,
+    replies: &'a mpsc::Sender<Reply>,
+}
+
+impl Task<'_> {
+    fn text(&self) -> String {
+        marked(&self.statement.sql, self.marker)
+    }
+}
+
 /// One thread's connection.
 pub(crate) struct Worker {
     opening: Opening,
@@ -96,7 +109,8 @@ impl Worker {
                     "Timeout exceeded: waited too long for a connection",
                 ))
             } else {
-                self.perform(&statement, work, running.marker(), &replies)
+                let task = Task { statement: &statement, marker: running.marker(), replies: &replies };
+                self.perform(&task, work)
             };
             running.finish();
             let last = match outcome {
@@ -113,23 +127,16 @@ impl Worker {
         }
     }
 
-    fn perform(
-        &mut self,
-        statement: &Statement,
-        work: Work,
-        marker: &str,
-        replies: &mpsc::Sender<Reply>,
-    ) -> Result<Progress, Exception> {
-        self.admit(statement, &work)?;
-        let changed = self.prepare(statement);
-        let outcome = changed.and_then(|()| match work {
-            Work::Stream(framing) => self.stream(statement, framing, marker, replies),
-            Work::Whole => self.whole(statement, marker, replies),
-            Work::Insert(feed, expected) => self.insert(statement, feed, marker, expected),
+    fn perform(&mut self, task: &Task<'_>, work: Work) -> Result<Progress, Exception> {
+        self.admit(task.statement, &work)?;
+        let outcome = self.prepare(task.statement).and_then(|()| match work {
+            Work::Stream(framing) => self.stream(task, framing),
+            Work::Whole => self.whole(task),
+            Work::Insert(feed, expected) => self.insert(task, feed, expected),
         });
-        self.restore(statement);
+        self.restore(task.statement);
         // The marker is nothing that the client wrote.
-        outcome.map_err(|exception| exception.without(&format!("\n{marker}")))
+        outcome.map_err(|exception| exception.without(&format!("\n{}", task.marker)))
     }
 
     /// Refuses several statements in one text, and what the caller has no right to.
@@ -205,49 +212,37 @@ impl Worker {
         }
     }
 
-    fn stream(
-        &mut self,
-        statement: &Statement,
-        framing: Framing,
-        marker: &str,
-        replies: &mpsc::Sender<Reply>,
-    ) -> Result<Progress, Exception> {
-        let sql = marked(&statement.sql, marker);
+    fn stream(&mut self, task: &Task<'_>, framing: Framing) -> Result<Progress, Exception> {
+        let sql = task.text();
         let runtime = self.runtime.clone();
         let mut joint = Joint::new(framing);
-        let mut stream = self.connection.stream(call(&sql, statement)).map_err(Exception::from_text)?;
+        let mut stream = self.connection.stream(call(&sql, task.statement)).map_err(Exception::from_text)?;
         while let Some(Chunk { bytes, progress }) = stream.fetch().map_err(Exception::from_text)? {
-            send(&runtime, replies, Reply::Chunk(joint.join(bytes), progress))?;
+            send(&runtime, task.replies, Reply::Chunk(joint.join(bytes), progress))?;
         }
         Ok(Progress::default())
     }
 
-    fn whole(
-        &mut self,
-        statement: &Statement,
-        marker: &str,
-        replies: &mpsc::Sender<Reply>,
-    ) -> Result<Progress, Exception> {
-        let sql = marked(&statement.sql, marker);
+    fn whole(&mut self, task: &Task<'_>) -> Result<Progress, Exception> {
+        let sql = task.text();
         let Chunk { bytes, progress } =
-            self.connection.query(call(&sql, statement)).map_err(Exception::from_text)?;
+            self.connection.query(call(&sql, task.statement)).map_err(Exception::from_text)?;
         if bytes.is_empty() {
             return Ok(progress);
         }
-        self.send(replies, Reply::Chunk(bytes, progress))?;
+        self.send(task.replies, Reply::Chunk(bytes, progress))?;
         Ok(Progress::default())
     }
 
     fn insert(
         &mut self,
-        statement: &Statement,
+        task: &Task<'_>,
         mut feed: mpsc::Receiver<Feed>,
-        marker: &str,
         expected: Expectation,
     ) -> Result<Progress, Exception> {
         let runtime = self.runtime.clone();
-        let sql = marked(&statement.sql, marker);
-        let mut stream = self.connection.insert(call(&sql, statement)).map_err(Exception::from_text)?;
+        let sql = task.text();
+        let mut stream = self.connection.insert(call(&sql, task.statement)).map_err(Exception::from_text)?;
         loop {
             let next = runtime.block_on(async { tokio::time::timeout(STALL, feed.recv()).await });
             match next {

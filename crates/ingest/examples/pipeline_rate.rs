@@ -93,16 +93,26 @@ fn beacon(n: usize) -> String {
     let referrer = REFERRERS[n / 3 % REFERRERS.len()];
     let extra = EXTRAS[n / 5 % EXTRAS.len()];
     let separator = if page.contains('?') { '&' } else { '?' };
-    format!(r#"{{"n":"pageview","u":"https://www.example.org{page}{separator}n={n}","d":"example.org","r":"{referrer}"{extra}}}"#)
+    format!(
+        r#"{{"n":"pageview","u":"https://www.example.org{page}{separator}n={n}","d":"example.org","r":"{referrer}"{extra}}}"#
+    )
 }
 
 fn user_agent(n: usize) -> String {
     let version = 100 + n % 40;
     match n % 4 {
-        0 => format!("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.{n}.0 Safari/537.36"),
-        1 => format!("Mozilla/5.0 (iPhone; CPU iPhone OS 17_{} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.{} Mobile/15E{n} Safari/604.1", n % 7, n % 7),
+        0 => format!(
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.{n}.0 Safari/537.36"
+        ),
+        1 => format!(
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 17_{} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.{} Mobile/15E{n} Safari/604.1",
+            n % 7,
+            n % 7
+        ),
         2 => format!("Mozilla/5.0 (X11; Linux x86_64; rv:{version}.0) Gecko/20100101 Firefox/{version}.{n}"),
-        _ => format!("Mozilla/5.0 (Linux; Android 14; Pixel {n}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Mobile Safari/537.36"),
+        _ => format!(
+            "Mozilla/5.0 (Linux; Android 14; Pixel {n}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}.0.0.0 Mobile Safari/537.36"
+        ),
     }
 }
 

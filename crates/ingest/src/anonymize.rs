@@ -34,7 +34,8 @@ pub fn pseudonym(keys: &DayKeys, site: &Site, traits: &Traits<'_>, now: Timestam
     let local = site.timezone.to_datetime(now);
     let hash = |key: &[u8; 32]| hash(key, site.id, traits);
     let id = keys.with(site, local.date(), hash);
-    let since_midnight = SignedDuration::from_secs(i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60);
+    let since_midnight =
+        SignedDuration::from_secs(i64::from(local.hour()) * 3600 + i64::from(local.minute()) * 60);
     let yesterday = (since_midnight < KEY_GRACE).then(|| local.date().checked_sub(1.day()).ok()).flatten();
     let previous_id = yesterday.and_then(|date| keys.with_existing(site, date, hash));
     Pseudonym { id, previous_id }
@@ -131,7 +132,14 @@ mod tests {
         ids.sort_unstable();
         ids.dedup();
         assert_eq!(ids.len(), all);
-        let same = hash(&key, 1, &Traits { prefix: prefix("198.51.100.7"), browser: &Browser { version: "132.5".into(), ..browser() } });
+        let same = hash(
+            &key,
+            1,
+            &Traits {
+                prefix: prefix("198.51.100.7"),
+                browser: &Browser { version: "132.5".into(), ..browser() },
+            },
+        );
         assert!(ids.contains(&same), "the minor version is no trait");
     }
 

@@ -139,12 +139,16 @@ impl<'a> Fields<'a> {
 
         let name = match self.name.and_then(Value::into_text) {
             Some(name) if name.trim().is_empty() => Err("can't be blank"),
-            Some(name) if name.chars().nth(NAME_CHARACTERS).is_some() => Err("should be at most 120 character(s)"),
+            Some(name) if name.chars().nth(NAME_CHARACTERS).is_some() => {
+                Err("should be at most 120 character(s)")
+            }
             Some(name) => Ok(name),
             None => Err("can't be blank"),
         };
         let url = match self.url {
-            Some(Value::Text(url)) if url.len() > URL_BYTES || has_scheme(&url, "data") => Err("must be a valid url"),
+            Some(Value::Text(url)) if url.len() > URL_BYTES || has_scheme(&url, "data") => {
+                Err("must be a valid url")
+            }
             Some(Value::Text(url)) => Ok(url),
             Some(_) => Err("must be a valid url"),
             None => Err("is required"),
@@ -156,7 +160,8 @@ impl<'a> Fields<'a> {
                 Err(_) => None,
             },
         };
-        let named = domains.as_deref().map_or(0, |list| list.split(',').filter(|d| !d.trim().is_empty()).count());
+        let named =
+            domains.as_deref().map_or(0, |list| list.split(',').filter(|d| !d.trim().is_empty()).count());
         match named {
             0 => refuse("domain", "can't be blank"),
             1..=SITES => {}
@@ -167,7 +172,8 @@ impl<'a> Fields<'a> {
             refuse("props", message);
         }
         let engagement_time = self.engagement_time.as_ref().and_then(Value::as_integer).filter(|ms| *ms >= 0);
-        let scroll_depth = self.scroll_depth.as_ref().and_then(Value::as_integer).filter(|percent| *percent >= 0);
+        let scroll_depth =
+            self.scroll_depth.as_ref().and_then(Value::as_integer).filter(|percent| *percent >= 0);
         if let Err(message) = name {
             refuse("event_name", message);
         }
@@ -178,7 +184,8 @@ impl<'a> Fields<'a> {
         if engages && engagement_time.is_none() && scroll_depth.is_none() {
             refuse("engagement_time", "one of 'sd' and 'e' should be a non-negative integer");
         }
-        let (Ok(name), Ok(url), Ok(props), Some(domains), true) = (name, url, props, domains, invalid.0.is_empty())
+        let (Ok(name), Ok(url), Ok(props), Some(domains), true) =
+            (name, url, props, domains, invalid.0.is_empty())
         else {
             return Err(invalid);
         };

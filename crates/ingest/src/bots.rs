@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn lets_browsers_pass() {
         let bots = Bots::new();
-        let browsers = include_str!("../tests-data/browsers.tsv").lines().filter(|line| !line.starts_with("# "));
+        let browsers =
+            include_str!("../tests-data/browsers.tsv").lines().filter(|line| !line.starts_with("# "));
         let wrong: Vec<_> =
             browsers.filter_map(|line| line.split('\t').next()).filter(|ua| bots.is_bot(ua)).collect();
         assert!(wrong.is_empty(), "{wrong:#?}");

@@ -185,7 +185,8 @@ mod tests {
     use crate::source::Sources;
 
     fn resolve(query: &str, host: &str) -> &'static str {
-        let page = crate::page::page(&format!("https://a.example/?{query}"), crate::beacon::Fragment::Dropped);
+        let page =
+            crate::page::page(&format!("https://a.example/?{query}"), crate::beacon::Fragment::Dropped);
         channel(&Sources::new().source(&page.campaign, host), &page.campaign).as_str()
     }
 

@@ -162,6 +162,11 @@ impl ClientAddress {
     pub fn of_peer(peer: SocketAddr) -> Self {
         Self(canonical(peer.ip()))
     }
+
+    /// Whether the client is this machine itself.
+    pub fn is_loopback(&self) -> bool {
+        self.0.is_loopback()
+    }
 }
 
 impl AddressPrefix {
@@ -178,12 +183,6 @@ impl AddressPrefix {
             }
         };
         Self(prefix)
-    }
-
-    /// Whether the peer is this machine itself.
-    pub fn is_loopback(self) -> bool {
-        // `::1` is cut to `::`, which no remote peer can have.
-        self.0.is_loopback() || self.0.is_unspecified()
     }
 
     /// First address of the prefix, for the country database alone.

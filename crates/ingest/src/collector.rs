@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -93,7 +94,11 @@ impl Collector {
     ///
     /// # Errors
     /// [`Unanswerable`] when the connection has to be broken instead.
-    pub async fn handle<B>(&self, peer: SocketAddr, request: Request<B>) -> Result<Response<Full<Bytes>>, Unanswerable>
+    pub async fn handle<B>(
+        &self,
+        peer: SocketAddr,
+        request: Request<B>,
+    ) -> Result<Response<Full<Bytes>>, Unanswerable>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -154,22 +159,29 @@ fn route(path: &str) -> Route {
 }
 
 impl Parts {
-    async fn collect<B>(self: &Arc<Self>, peer: SocketAddr, headers: &HeaderMap, body: B) -> Result<Answer, Refusal>
+    async fn collect<B>(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Result<Answer, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let now = (self.clock)();
+        let client = self.proxies.client(peer, headers);
+        let is_local = client.is_loopback();
         // The address ends here: from now on there are only its first bits.
-        let prefix = AddressPrefix::cut(self.proxies.client(peer, headers), self.bits);
-        if !prefix.is_loopback() {
+        let prefix = AddressPrefix::cut(client, self.bits);
+        if !is_local {
             self.prefix_rates.take(prefix, now).map_err(Refusal::TooMany)?;
         }
         body::check_type(headers)?;
         let body = body::read(body, headers, &self.config).await?;
         let request = pipeline::Request {
             prefix,
-            user_agent: text(headers, header::USER_AGENT.as_str()),
-            accept_language: text(headers, header::ACCEPT_LANGUAGE.as_str()),
+            user_agent: &text(headers, header::USER_AGENT.as_str()),
+            accept_language: &text(headers, header::ACCEPT_LANGUAGE.as_str()),
             objection: objection(headers),
             now,
         };
@@ -201,7 +213,9 @@ impl Parts {
             match self.pipeline.event(&beacon, domain, request) {
                 // A site that a beacon names twice gets one event.
                 Ok(event) if resolved.events.iter().any(|known| known.site_id == event.site_id) => {}
-                Ok(event) if !self.outlets.presence.admits(&event) => resolved.discards.push(Discard::NoVisit),
+                Ok(event) if !self.outlets.presence.admits(&event) => {
+                    resolved.discards.push(Discard::NoVisit)
+                }
                 Ok(event) => {
                     self.site_rates.take(event.site_id, request.now).map_err(Refusal::TooMany)?;
                     resolved.events.push(event);
@@ -222,8 +236,10 @@ impl Parts {
         self.pipeline.keys().retire(now);
         self.pipeline.countries().reload();
         self.outlets.metrics.spool_is(&self.outlets.spool.status(), now);
-        self.outlets.metrics
-            .ages_are(self.pipeline.keys().oldest_age_seconds(now), self.pipeline.countries().age_seconds(now));
+        self.outlets.metrics.ages_are(
+            self.pipeline.keys().oldest_age_seconds(now),
+            self.pipeline.countries().age_seconds(now),
+        );
     }
 }
 
@@ -243,8 +259,9 @@ fn refusal(error: AppendError) -> Refusal {
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+/// Some browsers name themselves in their own script, so a header is no ASCII for certain.
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Cow<'a, str> {
+    headers.get(name).map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
 }
 
 fn objection(headers: &HeaderMap) -> Objection {

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::Error;
 use crate::client::{PrefixBits, Proxies};
 use crate::country::Countries;
 use crate::spam::SpamReferrers;
-use crate::Error;
 
 /// Settings of the collector and the pipeline.
 #[derive(Clone, Debug, Deserialize)]

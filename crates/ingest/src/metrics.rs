@@ -118,20 +118,39 @@ impl Metrics {
             ),
             spool: SpoolGauges {
                 bytes: gauge(&registry, "passant_spool_bytes", "Disk that the spool takes."),
-                capacity_bytes: gauge(&registry, "passant_spool_capacity_bytes", "Disk that the spool may take."),
-                events: gauge(&registry, "passant_spool_events", "Events acknowledged and not yet in the store."),
+                capacity_bytes: gauge(
+                    &registry,
+                    "passant_spool_capacity_bytes",
+                    "Disk that the spool may take.",
+                ),
+                events: gauge(
+                    &registry,
+                    "passant_spool_events",
+                    "Events acknowledged and not yet in the store.",
+                ),
                 oldest_unsent_seconds: registered(
                     &registry,
-                    Gauge::new("passant_spool_oldest_unsent_seconds", "Age of the oldest event not yet in the store."),
+                    Gauge::new(
+                        "passant_spool_oldest_unsent_seconds",
+                        "Age of the oldest event not yet in the store.",
+                    ),
                 ),
             },
-            io_errors: counter(&registry, "passant_spool_io_errors_total", "Disk operations of the spool that failed."),
+            io_errors: counter(
+                &registry,
+                "passant_spool_io_errors_total",
+                "Disk operations of the spool that failed.",
+            ),
             frames_skipped: counter(
                 &registry,
                 "passant_spool_frames_skipped_total",
                 "Frames that were damaged or missing.",
             ),
-            key_age_seconds: gauge(&registry, "passant_key_age_seconds", "Age of the oldest living day key's date."),
+            key_age_seconds: gauge(
+                &registry,
+                "passant_key_age_seconds",
+                "Age of the oldest living day key's date.",
+            ),
             country_database_age_seconds: gauge(
                 &registry,
                 "passant_country_database_age_seconds",
@@ -140,11 +159,17 @@ impl Metrics {
             open_visits: gauge(&registry, "passant_open_visits", "Visits that an event can still join."),
             ship_lag_seconds: registered(
                 &registry,
-                Histogram::with_opts(seconds("passant_ship_lag_seconds", "From the spool's file to the store.")),
+                Histogram::with_opts(seconds(
+                    "passant_ship_lag_seconds",
+                    "From the spool's file to the store.",
+                )),
             ),
             ship_batches: registered(
                 &registry,
-                IntCounterVec::new(Opts::new("passant_ship_batches_total", "Batches by result."), &["result"]),
+                IntCounterVec::new(
+                    Opts::new("passant_ship_batches_total", "Batches by result."),
+                    &["result"],
+                ),
             ),
             ship_reconciled: registered(
                 &registry,
@@ -228,7 +253,9 @@ fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
 
 fn registered<M: Metric + Clone + 'static>(registry: &Registry, metric: prometheus::Result<M>) -> M {
     let metric = metric.expect("the names are fixed, and a test makes them all");
-    registry.register(Box::new(metric.clone())).expect("each name stands once, and a test registers them all");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("each name stands once, and a test registers them all");
     metric
 }
 

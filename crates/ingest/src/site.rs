@@ -87,8 +87,7 @@ impl SiteTable {
 
 impl FromIterator<Site> for SiteTable {
     fn from_iter<I: IntoIterator<Item = Site>>(sites: I) -> Self {
-        let by_domain =
-            sites.into_iter().map(|site| (normal_domain(&site.domain), Arc::new(site))).collect();
+        let by_domain = sites.into_iter().map(|site| (normal_domain(&site.domain), Arc::new(site))).collect();
         Self { by_domain }
     }
 }

@@ -87,7 +87,9 @@ impl Sources {
             Some(tag) => self.tagged(tag),
             None if referring_host.is_empty() => Source::default(),
             None => match self.of_host(referring_host) {
-                Some(known) => Source { name: known.name.to_owned(), kind: Some(known.kind), ..Source::default() },
+                Some(known) => {
+                    Source { name: known.name.to_owned(), kind: Some(known.kind), ..Source::default() }
+                }
                 None => Source { name: referring_host.to_owned(), ..Source::default() },
             },
         }
@@ -103,11 +105,14 @@ impl Sources {
         let named = |name: &str| self.by_name.get(name).copied().or_else(|| self.of_tagged_host(name));
         let says_advertisement = advertiser(&word);
         if let Some(known) = named(&word) {
-            let is_advertisement = says_advertisement.is_some_and(|base| named(base).is_some()) || word == "adwords";
+            let is_advertisement =
+                says_advertisement.is_some_and(|base| named(base).is_some()) || word == "adwords";
             return Source { name: known.name.to_owned(), kind: Some(known.kind), is_advertisement };
         }
         match says_advertisement.and_then(named) {
-            Some(known) => Source { name: known.name.to_owned(), kind: Some(known.kind), is_advertisement: true },
+            Some(known) => {
+                Source { name: known.name.to_owned(), kind: Some(known.kind), is_advertisement: true }
+            }
             None => Source { name: tag.to_owned(), ..Source::default() },
         }
     }

@@ -177,11 +177,9 @@ const BROWSERS: &[(&str, &str, Versions)] = &[
     ("Edge Mobile", "Microsoft Edge", Versions::Major),
     ("Facebook", "Facebook", Versions::Hidden),
     ("Facebook Messenger", "Facebook", Versions::Hidden),
-    ("Firefox Focus", "Firefox Focus", Versions::Major),
     ("Firefox Mobile", "Firefox", Versions::Major),
     ("Firefox iOS", "Firefox", Versions::Major),
     ("Google", "Google App", Versions::Hidden),
-    ("HuaweiBrowser", "Huawei Browser", Versions::Major),
     ("IE", "Internet Explorer", Versions::Major),
     ("IE Mobile", "Internet Explorer", Versions::Major),
     ("Instagram", "Instagram", Versions::Hidden),
@@ -191,14 +189,12 @@ const BROWSERS: &[(&str, &str, Versions)] = &[
     ("Mobile Safari UI/WKWebView", "Mobile App", Versions::Hidden),
     ("Opera Mini", "Opera", Versions::Major),
     ("Opera Mobile", "Opera", Versions::Major),
-    ("Opera Touch", "Opera", Versions::Major),
     ("Other", "", Versions::Hidden),
     ("Pinterest", "Pinterest", Versions::Hidden),
     ("QQ Browser Mobile", "QQ Browser", Versions::Major),
     ("Safari", "Safari", Versions::MajorMinor),
     ("Samsung Internet", "Samsung Browser", Versions::Major),
     ("Snapchat", "Snapchat", Versions::Hidden),
-    ("TikTok", "TikTok", Versions::Hidden),
     ("Twitter", "Twitter", Versions::Hidden),
     ("WebKit Nightly", "Safari", Versions::Hidden),
     ("Yandex Browser", "Yandex Browser", Versions::Major),
@@ -238,17 +234,46 @@ fn family<'a>(table: &[(&'static str, &'static str, Versions)], name: &'a str) -
 fn device(user_agent: &str) -> Device {
     let has = |word: &str| user_agent.contains(word);
     let any = |words: &[&str]| words.iter().any(|word| has(word));
-    if any(&["iPad", "Tablet", "tablet", "Kindle", "PlayBook", "KFAPWI", "Silk/"]) && !has("Tablet PC") && !has("Windows NT") {
+    if any(&["iPad", "Tablet", "tablet", "Kindle", "PlayBook", "KFAPWI", "Silk/"])
+        && !has("Tablet PC")
+        && !has("Windows NT")
+    {
         return Device::Tablet;
     }
-    if any(&["SmartTV", "SMART-TV", "Smart TV", "GoogleTV", "Android TV", "BRAVIA", "AFT", "HbbTV", "Web0S", "webOS.TV", "PlayStation", "Xbox", "Nintendo", "CrKey", "AppleTV"]) {
+    if any(&[
+        "SmartTV",
+        "SMART-TV",
+        "Smart TV",
+        "GoogleTV",
+        "Android TV",
+        "BRAVIA",
+        "AFT",
+        "HbbTV",
+        "Web0S",
+        "webOS.TV",
+        "PlayStation",
+        "Xbox",
+        "Nintendo",
+        "CrKey",
+        "AppleTV",
+    ]) {
         return Device::Desktop;
     }
     if has("Android") {
         // Google's rule: a phone says Mobile, a tablet does not.
         return if any(&["Mobile", "Opera Mini", "Watch"]) { Device::Mobile } else { Device::Tablet };
     }
-    if any(&["iPhone", "iPod", "Mobile", "Windows Phone", "Opera Mini", "BlackBerry", "KAIOS", "Symbian", "Watch"]) {
+    if any(&[
+        "iPhone",
+        "iPod",
+        "Mobile",
+        "Windows Phone",
+        "Opera Mini",
+        "BlackBerry",
+        "KAIOS",
+        "Symbian",
+        "Watch",
+    ]) {
         return Device::Mobile;
     }
     Device::Desktop

@@ -109,9 +109,9 @@ pub(crate) struct Engine {
     /// Directory of the engine's data
     #[arg(long, value_name = "DIR")]
     pub(crate) data: PathBuf,
-    /// Stop when the process that started this one ends
-    #[arg(long, hide = true)]
-    pub(crate) with_parent: bool,
+    /// Stop when this process, which started this one, ends
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) parent: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

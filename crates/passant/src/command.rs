@@ -9,7 +9,7 @@ use passant_control::{Control, ReferrerDetail, Scope, Setting};
 use passant_engine::{Lifetime, Run};
 
 use crate::cli::{self, Arguments, Command, Place};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, ConfigError, LogFormat};
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::engine_child::EXIT_IN_USE;
 use crate::store_access::StoreAccess;
@@ -83,7 +83,8 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 fn quiet_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false).init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
+    lines.with_ansi(io::stderr().is_terminal()).init();
 }
 
 fn say(line: &str) -> Result<()> {
@@ -91,25 +92,23 @@ fn say(line: &str) -> Result<()> {
 }
 
 fn engine(config: Config, options: cli::Engine) -> Result<()> {
-    if options.with_parent {
+    if options.parent.is_some() {
         log::start_child();
     } else {
         log::start(LogFormat::Text);
     }
     let library = runtime_file(config.engine.library.as_deref(), "PASSANT_LIBCHDB", "libchdb.so")
         .context("libchdb.so is not there: run `make setup`, or name it by engine.library")?;
-    let lifetime = if options.with_parent {
-        Lifetime::OfParent(std::os::unix::process::parent_id())
-    } else {
-        Lifetime::UntilStopped
-    };
+    let lifetime = options.parent.map_or(Lifetime::UntilStopped, Lifetime::OfParent);
     let run = Run { config: config.engine, socket: options.socket, data: options.data, library, lifetime };
     match passant_engine::run(run) {
         Ok(()) => Ok(()),
-        Err(error @ passant_engine::Error::DataInUse { .. }) => {
+        // A predecessor that was killed may hold the data for a moment longer: libchdb's own lock says "open".
+        Err(error @ (passant_engine::Error::DataInUse { .. } | passant_engine::Error::Open { .. })) => {
             tracing::error!("{error}");
             std::process::exit(i32::from(EXIT_IN_USE));
         }
+        Err(error @ passant_engine::Error::Config(_)) => Err(ConfigError(error.to_string()).into()),
         Err(error) => Err(error.into()),
     }
 }
@@ -117,7 +116,7 @@ fn engine(config: Config, options: cli::Engine) -> Result<()> {
 fn check_config(config: &Config, place: &Place) -> Result<()> {
     let library = runtime_file(config.engine.library.as_deref(), "PASSANT_LIBCHDB", "libchdb.so");
     if config.store.url.is_none() && !library.as_ref().is_some_and(|path| path.exists()) {
-        return Err(crate::config::ConfigError(
+        return Err(ConfigError(
             "libchdb.so is not there: run `make setup`, name it by engine.library, or set store.url".into(),
         )
         .into());

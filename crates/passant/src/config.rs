@@ -101,7 +101,7 @@ impl Config {
 
 /// The parser's message without its drawing, with the line that it means.
 fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map(|span| text[..span.start.min(text.len())].lines().count().max(1));
+    let line = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count() + 1);
     let message = error.message().replace('\n', ", ");
     line.map_or_else(|| message.clone(), |line| format!("line {line}: {message}"))
 }

@@ -1,10 +1,17 @@
 //! What lies where in the data directory, and where the files are that are loaded at run time.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{DirBuilder, File};
+use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use rustix::fs::FlockOperation;
+
+/// How often, and how long apart, a held lock is tried before it counts as held.
+const LOCK_ATTEMPTS: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The directory that holds everything of one installation.
 #[derive(Clone, Debug)]
@@ -49,6 +56,46 @@ impl DataDirectory {
     /// Socket of an engine that one command runs for itself.
     pub(crate) fn command_socket(&self) -> PathBuf {
         self.0.join(format!("engine-{}.sock", std::process::id()))
+    }
+}
+
+/// A server's hold on its data directory, for as long as it lives.
+pub(crate) struct ServerLock {
+    _file: File,
+}
+
+impl DataDirectory {
+    fn server_lock(&self) -> PathBuf {
+        self.0.join("server.lock")
+    }
+
+    /// Holds the directory for a server.
+    ///
+    /// # Errors
+    /// When another server holds it, by its process id, or the file cannot be made.
+    pub(crate) fn hold(&self) -> Result<ServerLock> {
+        let path = self.server_lock();
+        let mut file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)?;
+        let mut attempt = 0;
+        // A command that looks whether a server runs holds the lock for a moment.
+        while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            attempt += 1;
+            if attempt > LOCK_ATTEMPTS {
+                let mut holder = String::new();
+                file.read_to_string(&mut holder)?;
+                bail!("{} is in use by another server (process {})", self.0.display(), holder.trim());
+            }
+            std::thread::park_timeout(LOCK_PAUSE);
+        }
+        file.set_len(0)?;
+        file.write_all(std::process::id().to_string().as_bytes())?;
+        Ok(ServerLock { _file: file })
+    }
+
+    /// Whether a server holds the directory.
+    pub(crate) fn is_served(&self) -> bool {
+        File::open(self.server_lock())
+            .is_ok_and(|file| rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared).is_err())
     }
 }
 

@@ -4,7 +4,8 @@
 //! collector along: acknowledged events are in the spool. Invariant: at most one child at a time, and none survives us.
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -20,15 +21,40 @@ pub(crate) struct EnginePlan {
     pub(crate) socket: PathBuf,
     pub(crate) data: PathBuf,
     pub(crate) config: Option<PathBuf>,
+    /// Who hears what the engine says.
+    pub(crate) words: Words,
 }
 
-/// Another process has the engine's data open.
+/// Who hears what the engine says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Words {
+    /// Whoever reads the log.
+    Logged,
+    /// Nobody, unless it does not start: then its last words are in the error.
+    Unheard,
+}
+
+/// A child and the last line that it said.
+struct Speaking {
+    child: Child,
+    last_words: Arc<Mutex<String>>,
+}
+
+/// A start that failed for a reason that passes by itself.
 #[derive(Debug, thiserror::Error)]
-#[error("the store in {} is in use by another passant", .0.display())]
-struct InUse(PathBuf);
+pub(crate) enum NotYet {
+    /// Another process has the engine's data open.
+    #[error("the store in {} is in use by another passant", .0.display())]
+    InUse(PathBuf),
+    /// Somebody killed the engine before it answered.
+    #[error("the engine was killed as it started ({0})")]
+    Killed(ExitStatus),
+}
 
 /// The first start unpacks half a gigabyte of library from a cold disk.
 const START_PATIENCE: Duration = Duration::from_secs(60);
+/// An engine that dies over and over is tried this often at the least: its data is wanted.
+const RESTART_WAIT: Duration = Duration::from_secs(2);
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// A child that lived this long starts a new series of tries.
 const HEALTHY: Duration = Duration::from_secs(30);
@@ -44,7 +70,7 @@ impl EnginePlan {
     /// # Errors
     /// When it cannot be started, or ends before it answers; its own words are in the log.
     pub(crate) async fn start(&self) -> Result<Child> {
-        let mut child = self.spawn()?;
+        let Speaking { mut child, last_words } = self.spawn()?;
         let store = Store::new(&Endpoint::Socket(self.socket.clone()), passant_store::Config::default());
         let started = Instant::now();
         loop {
@@ -53,9 +79,13 @@ impl EnginePlan {
             }
             if let Some(status) = child.try_wait()? {
                 if status.code() == Some(i32::from(EXIT_IN_USE)) {
-                    return Err(InUse(self.data.clone()).into());
+                    return Err(NotYet::InUse(self.data.clone()).into());
                 }
-                bail!("the engine ended as it started ({status}); its words are above");
+                if status.code().is_none() {
+                    return Err(NotYet::Killed(status).into());
+                }
+                let words = last_words.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                bail!("the engine ended as it started ({status}): {}", words.trim_start_matches("passant: "));
             }
             if started.elapsed() > START_PATIENCE {
                 bail!("the engine did not answer within {} s", START_PATIENCE.as_secs());
@@ -69,35 +99,41 @@ impl EnginePlan {
         let started = Instant::now();
         loop {
             match self.start().await {
-                Err(error) if error.is::<InUse>() && started.elapsed() < START_PATIENCE => {
-                    tracing::warn!("{error:#}; waiting for it to end");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                Err(error) if error.is::<NotYet>() && started.elapsed() < START_PATIENCE => {
+                    tracing::warn!("{error:#}; trying again");
+                    tokio::time::sleep(Duration::from_millis(200)).await;
                 }
                 outcome => return outcome,
             }
         }
     }
 
-    fn spawn(&self) -> Result<Child> {
+    fn spawn(&self) -> Result<Speaking> {
         let binary = std::env::current_exe().context("path of this binary")?;
         let mut command = Command::new(binary);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
-        command.arg("engine").arg("--socket").arg(&self.socket).arg("--data").arg(&self.data).arg("--with-parent");
+        command.arg("engine").arg("--socket").arg(&self.socket).arg("--data").arg(&self.data);
+        command.arg("--parent").arg(std::process::id().to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         // A terminal's ^C goes to the whole group; the child is stopped by us, after the last batch.
         command.process_group(0);
         let mut child = command.spawn().context("the engine cannot be started")?;
+        let last_words = Arc::new(Mutex::new(String::new()));
         if let Some(stderr) = child.stderr.take() {
+            let (heard, last_words) = (self.words, last_words.clone());
             tokio::spawn(async move {
                 let mut lines = BufReader::new(stderr).lines();
                 while let Ok(Some(line)) = lines.next_line().await {
-                    crate::log::relay(&line);
+                    if heard == Words::Logged {
+                        crate::log::relay(&line);
+                    }
+                    *last_words.lock().unwrap_or_else(PoisonError::into_inner) = line;
                 }
             });
         }
-        Ok(child)
+        Ok(Speaking { child, last_words })
     }
 
     /// Keeps an engine running until `stop`.
@@ -126,7 +162,7 @@ impl EnginePlan {
             }
             tracing::warn!(status = ?status.ok().map(|status| status.to_string()), "the engine ended; events wait in the spool");
             child = loop {
-                let wait = passant_store::Error::backoff(attempt);
+                let wait = passant_store::Error::backoff(attempt).min(RESTART_WAIT);
                 attempt += 1;
                 restarts.inc();
                 tokio::select! {

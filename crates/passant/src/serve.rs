@@ -28,7 +28,7 @@ use crate::cli::{self, Place, Role};
 use crate::config::Config;
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::demo_site::DemoSite;
-use crate::engine_child::EnginePlan;
+use crate::engine_child::{EnginePlan, Words};
 use crate::public::{self, Public};
 use crate::server::{ConnectionMetrics, Limits, Server};
 
@@ -64,9 +64,13 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         config.ingest.trusted_proxies.extend([IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()].map(IpNet::from));
     }
     let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
+    // Several processes that only report may share the data of the one that ingests.
+    let _lock = if options.role == Role::Query { None } else { Some(data.hold()?) };
     let control = Arc::new(Control::open(&data.control())?);
     let metrics = Arc::new(Metrics::new());
     let registry = metrics.registry().clone();
+    register_build(&registry)?;
+    raise_descriptor_limit();
     let ends = Ends::default();
 
     let mut ingest = None;
@@ -151,6 +155,22 @@ impl Ingest {
     }
 }
 
+fn register_build(registry: &Registry) -> Result<()> {
+    let build = Opts::new("passant_build_info", "The version that runs.").const_label("version", env!("CARGO_PKG_VERSION"));
+    let build = IntGauge::with_opts(build)?;
+    build.set(1);
+    Ok(registry.register(Box::new(build))?)
+}
+
+/// Systems hand out 1,024 descriptors by default and allow far more; each connection is one.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
+}
+
 fn endpoint(config: &Config, data: &DataDirectory) -> Result<Endpoint> {
     Ok(match &config.store.url {
         Some(url) => Endpoint::from_url(url)?,
@@ -172,7 +192,7 @@ fn start_engine(
     if config.store.url.is_some() || (role == Role::Query && data.engine_socket().exists()) {
         return Ok(tokio::spawn(std::future::pending()));
     }
-    let plan = EnginePlan { socket: data.engine_socket(), data: data.store(), config: place.config.clone() };
+    let plan = EnginePlan { socket: data.engine_socket(), data: data.store(), config: place.config.clone(), words: Words::Logged };
     Ok(tokio::spawn(plan.run(restarts, ends.engine.clone())))
 }
 

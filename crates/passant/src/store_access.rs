@@ -9,7 +9,7 @@ use tokio::process::Child;
 
 use crate::config::Config;
 use crate::data_directory::DataDirectory;
-use crate::engine_child::{EnginePlan, stop_child};
+use crate::engine_child::{EnginePlan, NotYet, Words, stop_child};
 
 /// How long a running server's engine is waited for when it is just being restarted.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,11 +32,15 @@ impl StoreAccess {
             return Self::migrated(store, None).await;
         }
         let running = Store::new(&Endpoint::Socket(data.engine_socket()), config.store.clone());
-        let plan = EnginePlan { socket: data.command_socket(), data: data.store(), config: config_file };
+        let plan = EnginePlan { socket: data.command_socket(), data: data.store(), config: config_file, words: Words::Unheard };
         let started = Instant::now();
         loop {
             if running.ping().await.is_ok() {
                 return Self::migrated(running, None).await;
+            }
+            if data.is_served() && started.elapsed() < PATIENCE {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
             }
             match plan.start().await {
                 Ok(engine) => {
@@ -44,7 +48,7 @@ impl StoreAccess {
                     return Self::migrated(store, Some(engine)).await;
                 }
                 // A server's engine that is just starting has the directory but no socket yet.
-                Err(error) if started.elapsed() > PATIENCE => return Err(error),
+                Err(error) if !error.is::<NotYet>() || started.elapsed() > PATIENCE => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         }

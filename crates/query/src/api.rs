@@ -172,3 +172,6 @@ impl IntoResponse for Error {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,7 +85,10 @@ impl Filter {
     pub fn parse_all(value: &Value) -> Result<Vec<Self>> {
         let filters = parse_list(value, "filters", 0)?;
         if filters.iter().map(|filter| filter.clauses().len()).sum::<usize>() > CLAUSES_MAX {
-            return Err(Error::invalid("filters", format!("too many clauses, expected at most {CLAUSES_MAX}")));
+            return Err(Error::invalid(
+                "filters",
+                format!("too many clauses, expected at most {CLAUSES_MAX}"),
+            ));
         }
         Ok(filters)
     }
@@ -123,7 +126,10 @@ fn parse(value: &Value, path: &str, depth: usize) -> Result<Filter> {
             let operator = OPERATORS.iter().find(|(name, _)| *name == word).map(|(_, operator)| *operator);
             let operator = operator.ok_or_else(|| {
                 let names = operator_names();
-                Error::invalid(at(0), format!("invalid operator {word:?}, expected one of and, or, not, {names}"))
+                Error::invalid(
+                    at(0),
+                    format!("invalid operator {word:?}, expected one of and, or, not, {names}"),
+                )
             })?;
             if !(3..=4).contains(&parts.len()) {
                 return Err(Error::invalid(path, expected));
@@ -166,7 +172,8 @@ fn parse_values(value: &Value, path: &str) -> Result<Vec<String>> {
 
 fn parse_case(value: Option<&Value>, path: &str) -> Result<Case> {
     let Some(value) = value else { return Ok(Case::Sensitive) };
-    let expected = || Error::invalid(path, r#"expected {"case_sensitive": true} or {"case_sensitive": false}"#);
+    let expected =
+        || Error::invalid(path, r#"expected {"case_sensitive": true} or {"case_sensitive": false}"#);
     let modifiers = value.as_object().ok_or_else(expected)?;
     if modifiers.keys().any(|key| key != "case_sensitive") {
         return Err(expected());
@@ -215,13 +222,22 @@ mod tests {
         for (filters, start) in [
             (json!("x"), "filters: expected a list"),
             (json!([["is", "event:page"]]), "filters[0]: expected [operator"),
-            (json!([["like", "event:page", ["/"]]]), r#"filters[0][0]: invalid operator "like", expected one of and, or, not, is, is_not"#),
-            (json!([["and", [["is", "event:pag", ["/"]]]]]), r#"filters[0][1][0][1]: invalid dimension "event:pag", expected one of event:name"#),
+            (
+                json!([["like", "event:page", ["/"]]]),
+                r#"filters[0][0]: invalid operator "like", expected one of and, or, not, is, is_not"#,
+            ),
+            (
+                json!([["and", [["is", "event:pag", ["/"]]]]]),
+                r#"filters[0][1][0][1]: invalid dimension "event:pag", expected one of event:name"#,
+            ),
             (json!([["is", "time:day", ["/"]]]), r#"filters[0][1]: invalid dimension "time:day""#),
             (json!([["not", ["is", "event:page", ["/", 7]]]]), "filters[0][1][2][1]: 7 is not a string"),
             (json!([["is", "event:page", []]]), "filters[0][2]: expected a list of at least one string"),
             (json!([["or", []]]), "filters[0][1]: expected at least one filter"),
-            (json!([["is", "event:page", ["/"], {"case": false}]]), "filters[0][3]: expected {\"case_sensitive\""),
+            (
+                json!([["is", "event:page", ["/"], {"case": false}]]),
+                "filters[0][3]: expected {\"case_sensitive\"",
+            ),
         ] {
             let message = Filter::parse_all(&filters).unwrap_err().to_string();
             assert!(message.starts_with(start), "{filters}: {message}");

@@ -107,7 +107,12 @@ impl DateRange {
 
     /// The instants it means at `now` in this time zone; `first_event` is where `all` begins. Nothing when the range
     /// is empty or beyond what a calendar holds.
-    pub fn resolve(self, now: Timestamp, time_zone: &TimeZone, first_event: Option<Timestamp>) -> Option<Range> {
+    pub fn resolve(
+        self,
+        now: Timestamp,
+        time_zone: &TimeZone,
+        first_event: Option<Timestamp>,
+    ) -> Option<Range> {
         let today = time_zone.to_datetime(now).date();
         let dates = |first: Date, last: Date| {
             Some((day_start(first, time_zone)?, day_start(last.tomorrow().ok()?, time_zone)?))
@@ -185,7 +190,8 @@ impl Range {
         let mut date = match interval {
             Interval::Hour => {
                 // By the clock of the offset in force, so that an hour that comes twice is two buckets.
-                let into_hour = (start.as_second() + i64::from(self.time_zone.to_offset(start).seconds())).rem_euclid(3_600);
+                let into_hour = (start.as_second() + i64::from(self.time_zone.to_offset(start).seconds()))
+                    .rem_euclid(3_600);
                 return Timestamp::from_second(start.as_second() + 3_600 - into_hour).ok();
             }
             Interval::Day => local.date().tomorrow().ok()?,

@@ -64,8 +64,8 @@ impl Report {
         first_event: Option<Timestamp>,
     ) -> Result<Self> {
         let range = request.date_range.resolve(now, &site.time_zone, first_event);
-        let range =
-            range.ok_or_else(|| Error::invalid("date_range", "the range is empty or outside of 1970 to 2106"))?;
+        let range = range
+            .ok_or_else(|| Error::invalid("date_range", "the range is empty or outside of 1970 to 2106"))?;
         let mut buckets = Vec::new();
         let mut dimensions = Vec::with_capacity(request.dimensions.len());
         for (index, &dimension) in request.dimensions.iter().enumerate() {
@@ -100,7 +100,9 @@ impl Report {
 
 fn too_many_buckets(index: usize, interval: Interval) -> Error {
     let name = Dimension::from(interval).name();
-    let message = format!("{name:?} would give more than {BUCKETS_MAX} rows, expected a shorter range or wider buckets");
+    let message = format!(
+        "{name:?} would give more than {BUCKETS_MAX} rows, expected a shorter range or wider buckets"
+    );
     Error::invalid(format!("dimensions[{index}]"), message)
 }
 

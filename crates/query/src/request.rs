@@ -109,12 +109,14 @@ impl Request {
         let dimensions = body.get("dimensions").map(parse_dimensions).transpose()?.unwrap_or_default();
         let filters_echo = body.get("filters").cloned().unwrap_or_else(|| Value::Array(Vec::new()));
         let filters = Filter::parse_all(&filters_echo)?;
-        let order_by = body.get("order_by").map(|value| parse_order(value, &metrics, &dimensions)).transpose()?;
+        let order_by =
+            body.get("order_by").map(|value| parse_order(value, &metrics, &dimensions)).transpose()?;
         let include = body.get("include").map(parse_include).transpose()?.unwrap_or_default();
         if include.time_labels && !dimensions.iter().any(|dimension| dimension.is_time()) {
             return Err(Error::invalid("include.time_labels", "needs a time dimension among the dimensions"));
         }
-        let (limit, offset) = body.get("pagination").map(parse_pagination).transpose()?.unwrap_or((LIMIT_MAX, 0));
+        let (limit, offset) =
+            body.get("pagination").map(parse_pagination).transpose()?.unwrap_or((LIMIT_MAX, 0));
         let request = Self {
             site_id,
             date_range,
@@ -171,7 +173,8 @@ fn parse_date_range(value: &Value) -> Result<DateRange> {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
     };
     range.ok_or_else(|| {
-        let expected = "expected day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or two dates or two instants";
+        let expected =
+            "expected day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or two dates or two instants";
         Error::invalid("date_range", format!("invalid range {value}, {expected}"))
     })
 }
@@ -184,11 +187,14 @@ fn parse_metrics(value: &Value) -> Result<Vec<Metric>> {
 }
 
 fn parse_dimensions(value: &Value) -> Result<Vec<Dimension>> {
-    let list = value.as_array().ok_or_else(|| Error::invalid("dimensions", "expected a list of dimensions"))?;
+    let list =
+        value.as_array().ok_or_else(|| Error::invalid("dimensions", "expected a list of dimensions"))?;
     let parse = |value: &Value| value.as_str().and_then(Dimension::parse);
     let dimensions = parse_distinct(list, "dimensions", parse, ("dimension", Dimension::names))?;
     match dimensions.iter().enumerate().filter(|(_, dimension)| dimension.is_time()).nth(1) {
-        Some((index, _)) => Err(Error::invalid(format!("dimensions[{index}]"), "a second time dimension, expected one")),
+        Some((index, _)) => {
+            Err(Error::invalid(format!("dimensions[{index}]"), "a second time dimension, expected one"))
+        }
         None => Ok(dimensions),
     }
 }
@@ -204,15 +210,21 @@ fn parse_distinct<T: Copy + Eq + std::hash::Hash>(
     let one = |(index, value): (usize, &Value)| {
         let at = format!("{path}[{index}]");
         let member = parse(value);
-        let member = member
-            .ok_or_else(|| Error::invalid(&at, format!("invalid {noun} {value}, expected one of {}", names())))?;
-        if seen.insert(member) { Ok(member) } else { Err(Error::invalid(at, format!("{noun} {value} stands twice"))) }
+        let member = member.ok_or_else(|| {
+            Error::invalid(&at, format!("invalid {noun} {value}, expected one of {}", names()))
+        })?;
+        if seen.insert(member) {
+            Ok(member)
+        } else {
+            Err(Error::invalid(at, format!("{noun} {value} stands twice")))
+        }
     };
     list.iter().enumerate().map(one).collect()
 }
 
 fn parse_order(value: &Value, metrics: &[Metric], dimensions: &[Dimension]) -> Result<Vec<Order>> {
-    let list = value.as_array().ok_or_else(|| Error::invalid("order_by", "expected a list of [name, direction]"))?;
+    let list =
+        value.as_array().ok_or_else(|| Error::invalid("order_by", "expected a list of [name, direction]"))?;
     let one = |(index, value): (usize, &Value)| {
         let at = format!("order_by[{index}]");
         let Some([by, direction]) = value.as_array().map(Vec::as_slice) else {
@@ -271,9 +283,10 @@ fn object<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>> {
 
 fn known_keys(object: &Map<String, Value>, prefix: &str, known: &[&str]) -> Result<()> {
     match object.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => {
-            Err(Error::invalid(format!("{prefix}{key}"), format!("unknown key, expected one of {}", known.join(", "))))
-        }
+        Some(key) => Err(Error::invalid(
+            format!("{prefix}{key}"),
+            format!("unknown key, expected one of {}", known.join(", ")),
+        )),
         None => Ok(()),
     }
 }

@@ -99,8 +99,11 @@ fn echo(request: &Request, report: &Report) -> Value {
         ("time_labels", request.include.time_labels),
         ("total_rows", request.include.total_rows),
     ];
-    let include: Map<_, _> =
-        include.into_iter().filter(|(_, asked)| *asked).map(|(key, _)| (key.to_owned(), Value::from(true))).collect();
+    let include: Map<_, _> = include
+        .into_iter()
+        .filter(|(_, asked)| *asked)
+        .map(|(key, _)| (key.to_owned(), Value::from(true)))
+        .collect();
     json!({
         "site_id": report.site.domain,
         "metrics": report.metrics.iter().map(|metric| metric.name()).collect::<Vec<_>>(),

@@ -41,7 +41,8 @@ pub fn report(report: &Report) -> Statement {
         .collect();
     let names: Vec<_> = report.metrics.iter().map(|metric| metric.name()).collect();
     let by: Vec<_> = report.dimensions.iter().map(|dimension| dimension.name()).collect();
-    let title = if by.is_empty() { names.join(", ") } else { format!("{} by {}", names.join(", "), by.join(", ")) };
+    let title =
+        if by.is_empty() { names.join(", ") } else { format!("{} by {}", names.join(", "), by.join(", ")) };
     let sql = format!(
         "-- report: {title}\nSELECT\n    {dimensions} AS dimensions,\n    [{metrics}] AS metrics,\n    \
          toUInt64(count() OVER ()) AS total_rows\nFROM\n(\n{scans}\n)\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
@@ -182,9 +183,11 @@ fn grouping_and_order(report: &Report) -> String {
     let mut keys = Vec::new();
     for order in &report.order_by {
         let key = match order.by {
-            OrderBy::Metric(metric) => {
-                report.metrics.iter().position(|m| *m == metric).map(|index| format!("metrics[{}]", index + 1))
-            }
+            OrderBy::Metric(metric) => report
+                .metrics
+                .iter()
+                .position(|m| *m == metric)
+                .map(|index| format!("metrics[{}]", index + 1)),
             OrderBy::Dimension(dimension) => {
                 report.dimensions.iter().position(|d| *d == dimension).map(dimension_key)
             }

@@ -242,8 +242,10 @@ impl Store {
     /// # Errors
     /// [`Error::Retry`] also while an insert of that batch is still running, because its outcome is not known yet.
     pub async fn batch_rows(&self, batch_id: u64) -> Result<BTreeMap<u32, u64>> {
+        // The embedded engine names statements itself, and puts our name for one in a comment at its end.
         let running = Statement::new(
-            "/* store: inserts under way */ SELECT count() AS inserts FROM system.processes WHERE startsWith(query_id, {prefix:String})",
+            "/* store: inserts under way */ SELECT count() AS inserts FROM system.processes \
+             WHERE startsWith(query_id, {prefix:String}) OR position(query, concat('query_id=', {prefix:String})) > 0",
         )
         .param("prefix", format!("passant-{batch_id:016x}-"));
         if self.fetch::<u64>(&running).await? != [0] {

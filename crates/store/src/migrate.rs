@@ -37,7 +37,7 @@ pub const fn migrations() -> &'static [Migration] {
 }
 
 /// Another process that migrates is waited for this long, and a lock older than this is a dead one's.
-const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const TABLE_ALREADY_EXISTS: u32 = 57;
 
 #[derive(Row, Deserialize)]
@@ -72,6 +72,10 @@ impl Store {
     /// [`Error::Stop`] when a migration that was applied differs from ours, or the store is newer than we are.
     pub async fn migrate(&self) -> Result<MigrationReport> {
         self.prepare().await?;
+        let report = self.compare().await?;
+        if report.already.len() == migrations().len() {
+            return Ok(report);
+        }
         self.lock().await?;
         let outcome = self.migrate_locked().await;
         let unlocked =
@@ -120,6 +124,17 @@ impl Store {
     }
 
     async fn migrate_locked(&self) -> Result<MigrationReport> {
+        // Again, because another may have migrated while we waited for the lock.
+        let mut report = self.compare().await?;
+        for migration in migrations().iter().filter(|ours| !report.already.contains(&ours.version)) {
+            self.apply(migration).await?;
+            report.applied.push(migration.version);
+        }
+        Ok(report)
+    }
+
+    /// What has been applied, if it is what we would have applied.
+    async fn compare(&self) -> Result<MigrationReport> {
         let applied = self
             .fetch::<Applied>(&Statement::new(
                 "/* store: migrations */ SELECT version, any(checksum) AS checksum FROM schema_migrations GROUP BY version ORDER BY version",
@@ -148,10 +163,7 @@ impl Store {
                         ),
                     });
                 }
-                None => {
-                    self.apply(migration).await?;
-                    report.applied.push(migration.version);
-                }
+                None => {}
             }
         }
         Ok(report)

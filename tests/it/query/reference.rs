@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::traffic::{Event, Traffic, Visit};
 
-pub const DIMENSIONS: &[&str] = &[
+pub(super) const DIMENSIONS: &[&str] = &[
     "event:name",
     "event:page",
     "event:hostname",
@@ -32,7 +32,7 @@ pub const DIMENSIONS: &[&str] = &[
 const METRICS: &[&str] =
     &["visitors", "visits", "pageviews", "events", "views_per_visit", "bounce_rate", "visit_duration"];
 
-pub fn any_questions() -> impl Strategy<Value = Vec<Value>> {
+pub(super) fn any_questions() -> impl Strategy<Value = Vec<Value>> {
     vec(any_question(), 4)
 }
 
@@ -106,12 +106,16 @@ struct Group<'a> {
 type Key = Vec<(String, String)>;
 
 /// All rows in order.
-pub fn answer(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, Vec<f64>)> {
+pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, Vec<f64>)> {
     let (from, to) = (report.range.from.as_second(), report.range.to.as_second());
     let within = |seconds: u32| (from..to).contains(&i64::from(seconds));
     let by_event = report.dimensions.iter().any(|dimension| dimension.name().starts_with("event:"));
     let by_name = report.dimensions.contains(&Dimension::EventName)
-        || report.filters.iter().flat_map(Filter::clauses).any(|clause| clause.dimension == Dimension::EventName);
+        || report
+            .filters
+            .iter()
+            .flat_map(Filter::clauses)
+            .any(|clause| clause.dimension == Dimension::EventName);
     let asks_events = report.metrics.iter().any(|metric| {
         matches!(metric, Metric::Visitors | Metric::Pageviews | Metric::Events | Metric::ViewsPerVisit)
     });
@@ -152,12 +156,15 @@ pub fn answer(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, Vec<f64>)
         .into_iter()
         .filter(|(_, group)| group.rows > 0)
         .map(|(key, group)| {
-            let values: Vec<f64> = report.metrics.iter().map(|metric| value(*metric, &group, by_event)).collect();
+            let values: Vec<f64> =
+                report.metrics.iter().map(|metric| value(*metric, &group, by_event)).collect();
             (key, values)
         })
         .collect();
     sort(report, &mut rows);
-    rows.into_iter().map(|(key, values)| (key.into_iter().map(|(_, label)| label).collect(), values)).collect()
+    rows.into_iter()
+        .map(|(key, values)| (key.into_iter().map(|(_, label)| label).collect(), values))
+        .collect()
 }
 
 fn value(metric: Metric, group: &Group<'_>, by_event: bool) -> f64 {
@@ -172,7 +179,8 @@ fn value(metric: Metric, group: &Group<'_>, by_event: bool) -> f64 {
         Metric::ViewsPerVisit => (group.pageviews as f64 / visits as f64 * 100.0).round_ties_even() / 100.0,
         Metric::BounceRate if group.entered.is_empty() => 0.0,
         Metric::BounceRate => {
-            let bounced = |visit: &&&Visit| visit.events.iter().filter(|event| event.interactive).count() == 1;
+            let bounced =
+                |visit: &&&Visit| visit.events.iter().filter(|event| event.interactive).count() == 1;
             let bounces = group.entered.iter().filter(bounced).count();
             (bounces as f64 / group.entered.len() as f64 * 100.0).round_ties_even()
         }
@@ -201,7 +209,8 @@ fn sort(report: &Report, rows: &mut [(Key, Vec<f64>)]) {
                     left_key[index].cmp(&right_key[index])
                 }
             };
-            ordering = ordering.then(if order.direction == Direction::Descending { by.reverse() } else { by });
+            ordering =
+                ordering.then(if order.direction == Direction::Descending { by.reverse() } else { by });
         }
         ordering.then(left_key.cmp(right_key))
     });
@@ -315,7 +324,8 @@ fn entered_there(report: &Report, visit: &Visit) -> bool {
 }
 
 fn compare(clause: &Clause, actual: &str) -> bool {
-    let lower = |text: &str| if clause.case == Case::Insensitive { text.to_lowercase() } else { text.to_owned() };
+    let lower =
+        |text: &str| if clause.case == Case::Insensitive { text.to_lowercase() } else { text.to_owned() };
     let actual = lower(actual);
     let blank = if clause.dimension == Dimension::Source { "Direct / None" } else { "(not set)" };
     let any = |matches: &dyn Fn(&str) -> bool| clause.values.iter().any(|value| matches(&lower(value)));

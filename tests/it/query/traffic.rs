@@ -5,12 +5,12 @@ use passant_query::Site;
 use passant_store::{Batch, EventRow, Origin, VisitFacts};
 use proptest::{collection::vec, prelude::*};
 
-pub const PATHS: &[&str] = &["/", "/about", "/Blog/one", "/blog/two"];
-pub const HOSTS: &[&str] = &["example.org", "docs.example.org"];
-pub const SOURCES: &[&str] = &["", "Google", "Bing"];
-pub const COUNTRIES: &[&str] = &["FR", "", "DE"];
-pub const SYSTEMS: &[&str] = &["Linux", "iOS"];
-pub const CUSTOM: &[&str] = &["Signup", "Tick"];
+pub(super) const PATHS: &[&str] = &["/", "/about", "/Blog/one", "/blog/two"];
+pub(super) const HOSTS: &[&str] = &["example.org", "docs.example.org"];
+pub(super) const SOURCES: &[&str] = &["", "Google", "Bing"];
+pub(super) const COUNTRIES: &[&str] = &["FR", "", "DE"];
+pub(super) const SYSTEMS: &[&str] = &["Linux", "iOS"];
+pub(super) const CUSTOM: &[&str] = &["Signup", "Tick"];
 
 /// 2026-03-26 00:00 in Berlin, and how long the traffic goes on.
 const START_SECONDS: u32 = 1_774_479_600;
@@ -18,7 +18,7 @@ const SPAN_SECONDS: u32 = 6 * 86_400;
 
 /// A visit to be replayed.
 #[derive(Clone, Debug)]
-pub struct VisitPlan {
+pub(super) struct VisitPlan {
     person: u8,
     start_seconds: u32,
     source: usize,
@@ -47,32 +47,32 @@ enum Kind {
 
 /// An event as it was stored, for whoever counts.
 #[derive(Clone, Debug)]
-pub struct Event {
-    pub timestamp: u32,
-    pub visitor: u64,
-    pub name: &'static str,
-    pub interactive: bool,
-    pub path: &'static str,
-    pub host: &'static str,
+pub(super) struct Event {
+    pub(super) timestamp: u32,
+    pub(super) visitor: u64,
+    pub(super) name: &'static str,
+    pub(super) interactive: bool,
+    pub(super) path: &'static str,
+    pub(super) host: &'static str,
 }
 
 /// A visit and its events in order.
 #[derive(Clone, Debug)]
-pub struct Visit {
-    pub source: &'static str,
-    pub country: &'static str,
-    pub system: &'static str,
-    pub events: Vec<Event>,
+pub(super) struct Visit {
+    pub(super) source: &'static str,
+    pub(super) country: &'static str,
+    pub(super) system: &'static str,
+    pub(super) events: Vec<Event>,
 }
 
 /// All visits of a site.
 #[derive(Debug)]
-pub struct Traffic {
+pub(super) struct Traffic {
     site_id: u32,
-    pub visits: Vec<Visit>,
+    pub(super) visits: Vec<Visit>,
 }
 
-pub fn any_traffic() -> impl Strategy<Value = Vec<VisitPlan>> {
+pub(super) fn any_traffic() -> impl Strategy<Value = Vec<VisitPlan>> {
     vec(any_visit(), 0..25)
 }
 
@@ -87,7 +87,8 @@ fn any_visit() -> impl Strategy<Value = VisitPlan> {
     let event = (gap, kind, 0..PATHS.len(), 0..HOSTS.len())
         .prop_map(|(gap_seconds, kind, path, host)| EventPlan { gap_seconds, kind, path, host });
     // Half of the visits begin shortly before a local midnight, where the ranges have their ends.
-    let start = prop_oneof![0..SPAN_SECONDS, (1u32..6, 0u32..3_600).prop_map(|(day, before)| day * 86_400 - before)];
+    let start =
+        prop_oneof![0..SPAN_SECONDS, (1u32..6, 0u32..3_600).prop_map(|(day, before)| day * 86_400 - before)];
     (0u8..6, start, 0..SOURCES.len(), 0..COUNTRIES.len(), 0..SYSTEMS.len(), vec(event, 1..9)).prop_map(
         |(person, start_seconds, source, country, system, events)| VisitPlan {
             person,
@@ -102,7 +103,7 @@ fn any_visit() -> impl Strategy<Value = VisitPlan> {
 
 impl Traffic {
     /// What the site would have seen. An engagement event opens no visit.
-    pub fn replay(plans: &[VisitPlan], site: &Site) -> Self {
+    pub(super) fn replay(plans: &[VisitPlan], site: &Site) -> Self {
         let visits = plans.iter().filter_map(|plan| {
             let mut timestamp = START_SECONDS + plan.start_seconds;
             let mut events = Vec::new();
@@ -120,31 +121,38 @@ impl Traffic {
                 let visitor = pseudonym(plan.person, timestamp, site);
                 events.push(Event { timestamp, visitor, name, interactive, path, host });
             }
-            let (source, country, system) = (SOURCES[plan.source], COUNTRIES[plan.country], SYSTEMS[plan.system]);
+            let (source, country, system) =
+                (SOURCES[plan.source], COUNTRIES[plan.country], SYSTEMS[plan.system]);
             (!events.is_empty()).then_some(Visit { source, country, system, events })
         });
         Self { site_id: site.id, visits: visits.collect() }
     }
 
     /// One visit of one pageview at each instant.
-    pub fn of_pageviews(site: &Site, instants: &[Timestamp]) -> Self {
+    pub(super) fn of_pageviews(site: &Site, instants: &[Timestamp]) -> Self {
         let visits = instants.iter().map(|instant| {
             let timestamp = u32::try_from(instant.as_second()).expect("in range");
             let visitor = pseudonym(1, timestamp, site);
-            let event =
-                Event { timestamp, visitor, name: "pageview", interactive: true, path: PATHS[0], host: HOSTS[0] };
+            let event = Event {
+                timestamp,
+                visitor,
+                name: "pageview",
+                interactive: true,
+                path: PATHS[0],
+                host: HOSTS[0],
+            };
             Visit { source: "", country: "FR", system: SYSTEMS[0], events: vec![event] }
         });
         Self { site_id: site.id, visits: visits.collect() }
     }
 
-    pub fn first_event(&self) -> Option<Timestamp> {
+    pub(super) fn first_event(&self) -> Option<Timestamp> {
         let first = self.visits.iter().flat_map(|visit| &visit.events).map(|event| event.timestamp).min();
         first.map(|first| Timestamp::from_second(i64::from(first)).expect("in range"))
     }
 
     /// The rows, with what each adds to its visit.
-    pub fn batch(&self, id: u64) -> Batch {
+    pub(super) fn batch(&self, id: u64) -> Batch {
         let mut batch = Batch::new(id);
         for (index, visit) in self.visits.iter().enumerate() {
             let start = visit.events[0].timestamp;
@@ -152,7 +160,8 @@ impl Traffic {
             let mut interactive = 0;
             let mut last_seconds = start;
             for (sequence, event) in (1..).zip(&visit.events) {
-                let mut facts = VisitFacts { start, sequence, visits: u8::from(sequence == 1), ..VisitFacts::default() };
+                let mut facts =
+                    VisitFacts { start, sequence, visits: u8::from(sequence == 1), ..VisitFacts::default() };
                 facts.id = u64::from(self.site_id) << 32 | index as u64;
                 if event.interactive {
                     interactive += 1;
@@ -168,8 +177,14 @@ impl Traffic {
                     entry = entry.or(Some(event));
                     previous = Some(event);
                 }
-                (facts.entry_hostname, facts.entry_pathname) = entry.map_or(("", ""), |entry| (entry.host, entry.path));
-                let origin = Origin { source: visit.source, country: visit.country, os: visit.system, ..Origin::default() };
+                (facts.entry_hostname, facts.entry_pathname) =
+                    entry.map_or(("", ""), |entry| (entry.host, entry.path));
+                let origin = Origin {
+                    source: visit.source,
+                    country: visit.country,
+                    os: visit.system,
+                    ..Origin::default()
+                };
                 batch.push(&EventRow {
                     site_id: self.site_id,
                     timestamp: event.timestamp,
@@ -189,12 +204,12 @@ impl Traffic {
 }
 
 impl Visit {
-    pub fn start(&self) -> u32 {
+    pub(super) fn start(&self) -> u32 {
         self.events[0].timestamp
     }
 
     /// First and last pageview.
-    pub fn pageviews(&self) -> Option<(&Event, &Event)> {
+    pub(super) fn pageviews(&self) -> Option<(&Event, &Event)> {
         let mut pageviews = self.events.iter().filter(|event| event.name == "pageview");
         let first = pageviews.next()?;
         Some((first, pageviews.next_back().unwrap_or(first)))

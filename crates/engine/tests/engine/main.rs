@@ -3,6 +3,12 @@
 //! libchdb serves one data directory a process, so each test starts engines as children. The child is this very
 //! test binary, told by its environment to be an engine (see [`child`]).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking; a child talks on stderr"
+)]
+
 mod client;
 mod process;
 

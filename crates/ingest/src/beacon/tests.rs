@@ -62,7 +62,10 @@ fn each_missing_or_bad_field_is_named() {
 #[test]
 fn one_beacon_may_speak_for_several_sites_and_the_host_stands_in_for_none() {
     let domains = |body| parse(body).domains().map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(domains(r#"{"n":"x","u":"https://a.example/","d":"a.example, b.example,,"}"#), ["a.example", "b.example"]);
+    assert_eq!(
+        domains(r#"{"n":"x","u":"https://a.example/","d":"a.example, b.example,,"}"#),
+        ["a.example", "b.example"]
+    );
     assert_eq!(domains(r#"{"n":"x","u":"https://www.A.example:8080/"}"#), ["a.example"]);
     assert_eq!(errors(r#"{"n":"x","u":"/only/a/path"}"#), r#"{"errors":{"domain":["can't be blank"]}}"#);
 }
@@ -142,14 +145,18 @@ fn engagement_is_clamped() {
 #[test]
 fn numbers_name_events_and_long_referrers_are_cut() {
     assert_eq!(parse(r#"{"n":404,"u":"https://a.example/","d":"a"}"#).name, "404");
-    let body = format!(r#"{{"n":"x","u":"https://a.example/","d":"a","r":"https://b.example/{}"}}"#, "ä".repeat(3000));
+    let body = format!(
+        r#"{{"n":"x","u":"https://a.example/","d":"a","r":"https://b.example/{}"}}"#,
+        "ä".repeat(3000)
+    );
     assert_eq!(parse(&body).referrer.chars().count(), 2000);
     assert_eq!(parse(r#"{"n":"x","u":"https://a.example/","d":"a","r":7}"#).referrer, "");
 }
 
 #[test]
 fn the_limits_of_depth_hold() {
-    let deep = format!(r#"{{"n":"x","u":"https://a.example/","d":"a","p":{}1{}}}"#, "[".repeat(8), "]".repeat(8));
+    let deep =
+        format!(r#"{{"n":"x","u":"https://a.example/","d":"a","p":{}1{}}}"#, "[".repeat(8), "]".repeat(8));
     assert_eq!(errors(&deep), r#"{"errors":{"request":["Unable to parse request body as json"]}}"#);
 }
 
@@ -171,8 +178,10 @@ fn any_json() -> impl Strategy<Value = String> {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(","))),
             prop::collection::vec((key, inner), 0..8).prop_map(|entries| {
-                let entries: Vec<_> =
-                    entries.iter().map(|(key, value)| format!("{}:{value}", serde_json::json!(key))).collect();
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|(key, value)| format!("{}:{value}", serde_json::json!(key)))
+                    .collect();
                 format!("{{{}}}", entries.join(","))
             }),
         ]

@@ -79,7 +79,9 @@ impl Refusal {
             Self::TooLarge => ("text/plain", "the beacon is too large".to_owned()),
             Self::Slow => ("text/plain", "the beacon took too long".to_owned()),
             Self::TooMany(_) => ("text/plain", "too many beacons".to_owned()),
-            Self::Unavailable(_) | Self::Unanswerable => ("text/plain", "beacons cannot be stored now".to_owned()),
+            Self::Unavailable(_) | Self::Unanswerable => {
+                ("text/plain", "beacons cannot be stored now".to_owned())
+            }
             Self::Broken | Self::Path | Self::Method => ("text/plain", String::new()),
         };
         let mut response = response(status, content_type, body);
@@ -144,7 +146,9 @@ pub(super) struct Origins(Vec<String>);
 
 impl Origins {
     pub(super) fn new(config: &Config) -> Self {
-        Self(config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_lowercase()).collect())
+        Self(
+            config.allowed_origins.iter().map(|origin| origin.trim_end_matches('/').to_lowercase()).collect(),
+        )
     }
 
     /// Any origin where none is listed; otherwise the one that asks, if it is listed.

@@ -26,7 +26,8 @@ pub(super) async fn read<B>(body: B, headers: &HeaderMap, config: &Config) -> Re
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > config.body_limit_bytes) {
         return Err(Refusal::TooLarge);
     }

@@ -35,7 +35,8 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new());
         let foundation = Foundation { observer: Arc::clone(&metrics) as _, ..Foundation::default() };
-        let (spool, segments) = Spool::open(&directory.path().join("spool"), spool_config, foundation).unwrap();
+        let (spool, segments) =
+            Spool::open(&directory.path().join("spool"), spool_config, foundation).unwrap();
         let sites: SiteTable =
             [Site::new(1, "example.org", TimeZone::UTC), Site::new(2, "example.com", TimeZone::UTC)]
                 .into_iter()
@@ -109,7 +110,8 @@ async fn answers_202_when_the_event_is_durable() {
 #[tokio::test]
 async fn a_beacon_for_several_sites_is_one_event_for_each_that_exists() {
     let bench = Bench::new(Config::default());
-    let several = BODY.replace(r#""d":"example.org""#, r#""d":"example.org,example.com,www.example.org,nowhere.example""#);
+    let several = BODY
+        .replace(r#""d":"example.org""#, r#""d":"example.org,example.com,www.example.org,nowhere.example""#);
     let response = bench.send(beacon(&several)).await;
     assert_eq!(response.status(), StatusCode::ACCEPTED);
     assert_eq!(header(&response, "x-passant-discarded"), Some("unknown_site"));
@@ -158,8 +160,16 @@ async fn what_is_no_beacon_is_refused_and_not_stored() {
         (beacon("{}"), StatusCode::BAD_REQUEST, r#"{"errors":{"domain":["can't be blank"],"#),
         (beacon("no json"), StatusCode::BAD_REQUEST, r#"{"errors":{"request":["Unable"#),
         (beacon(&large), StatusCode::PAYLOAD_TOO_LARGE, "the beacon is too large"),
-        (with(beacon(&large), "content-length", "2000"), StatusCode::PAYLOAD_TOO_LARGE, "the beacon is too large"),
-        (with(beacon(BODY), "content-type", "application/x-www-form-urlencoded"), StatusCode::UNSUPPORTED_MEDIA_TYPE, "expected application/json or text/plain"),
+        (
+            with(beacon(&large), "content-length", "2000"),
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the beacon is too large",
+        ),
+        (
+            with(beacon(BODY), "content-type", "application/x-www-form-urlencoded"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "expected application/json or text/plain",
+        ),
         (Request::get(EVENT_PATH).body(Full::default()).unwrap(), StatusCode::METHOD_NOT_ALLOWED, ""),
         (Request::get("/api/other").body(Full::default()).unwrap(), StatusCode::NOT_FOUND, ""),
     ] {
@@ -173,7 +183,9 @@ async fn what_is_no_beacon_is_refused_and_not_stored() {
 #[tokio::test]
 async fn json_and_plain_text_are_read_alike_with_any_parameters() {
     let bench = Bench::new(Config::default());
-    for kind in ["text/plain", "application/json", "Text/Plain; charset=UTF-8", "application/json;charset=utf-8"] {
+    for kind in
+        ["text/plain", "application/json", "Text/Plain; charset=UTF-8", "application/json;charset=utf-8"]
+    {
         assert_eq!(bench.send(with(beacon(BODY), "content-type", kind)).await.status(), StatusCode::ACCEPTED);
     }
     let mut untyped = beacon(BODY);
@@ -262,7 +274,8 @@ async fn any_origin_may_send_unless_some_are_listed() {
     assert_eq!(header(&response, "access-control-allow-methods"), Some("POST, OPTIONS"));
     assert_eq!(header(&response, "vary"), None);
 
-    let listed = Bench::new(Config { allowed_origins: vec!["https://example.org/".into()], ..Config::default() });
+    let listed =
+        Bench::new(Config { allowed_origins: vec!["https://example.org/".into()], ..Config::default() });
     let response = listed.send(preflight()).await;
     assert_eq!(header(&response, "access-control-allow-origin"), Some("https://example.org"));
     assert_eq!(header(&response, "vary"), Some("origin"));

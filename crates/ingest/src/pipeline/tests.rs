@@ -90,7 +90,9 @@ fn a_beacon_becomes_an_anonymous_event() {
 
 #[test]
 fn a_visitor_without_a_referrer_is_direct() {
-    let body = format!(r#"{{"n":"{PAGEVIEW}","u":"https://example.org/","d":"example.org","r":"https://example.org/a"}}"#);
+    let body = format!(
+        r#"{{"n":"{PAGEVIEW}","u":"https://example.org/","d":"example.org","r":"https://example.org/a"}}"#
+    );
     let event = outcome(&pipeline(), &body, &request("10.0.0.1")).unwrap();
     assert_eq!(
         (event.origin.referrer.as_str(), event.origin.source.as_str(), event.origin.channel.as_str()),
@@ -109,7 +111,8 @@ fn a_site_may_keep_the_page_of_a_referrer() {
 
 #[test]
 fn engagement_carries_its_time_and_depth() {
-    let body = format!(r#"{{"n":"{ENGAGEMENT}","u":"https://example.org/","d":"example.org","sd":42,"e":12345}}"#);
+    let body =
+        format!(r#"{{"n":"{ENGAGEMENT}","u":"https://example.org/","d":"example.org","sd":42,"e":12345}}"#);
     let event = outcome(&pipeline(), &body, &request("8.8.8.8")).unwrap();
     assert_eq!((event.engagement_time_ms, event.scroll_depth), (12_345, 42));
 }

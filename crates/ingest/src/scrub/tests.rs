@@ -1,4 +1,5 @@
 use super::*;
+use number::NUMBER_DIGITS;
 
 /// One case a line: `text<TAB>expected`; without a tab the text has to stay as it is.
 const POSITIVE: &str = include_str!("../../tests-data/scrub_positive.tsv");

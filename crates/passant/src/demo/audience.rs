@@ -46,7 +46,13 @@ pub(super) fn accept_language(language: &str) -> String {
 
 macro_rules! country {
     ($code:literal $weight:literal +$hours:literal, $languages:expr, $networks:expr) => {
-        Country { code: $code, weight: $weight, hours_ahead: $hours, languages: &$languages, networks: &$networks }
+        Country {
+            code: $code,
+            weight: $weight,
+            hours_ahead: $hours,
+            languages: &$languages,
+            networks: &$networks,
+        }
     };
 }
 

@@ -100,7 +100,11 @@ impl DemoHistory {
 
     fn begin_visit(&mut self, at_seconds: u32) {
         self.arrivals.advance(&mut self.random);
-        let back = if self.random.happens(RETURNING_PER_MILLE) { self.gone.take(at_seconds, &mut self.random) } else { None };
+        let back = if self.random.happens(RETURNING_PER_MILLE) {
+            self.gone.take(at_seconds, &mut self.random)
+        } else {
+            None
+        };
         let visit = match back {
             Some(person) => self.planner.returning(person, &mut self.random),
             None => {
@@ -244,7 +248,12 @@ fn record(event: &Event) -> EventRecord {
 
 /// An opaque key for the n-th person.
 fn key(number: u64) -> String {
-    mix(number).to_le_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect()
+    mix(number)
+        .to_le_bytes()
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+        .collect()
 }
 
 #[cfg(test)]

@@ -79,7 +79,8 @@ impl DemoVisitor {
             self.begin_visit();
         };
         // Visits count whole seconds; a beacon goes out at any time within one.
-        let at_seconds = (f64::from(event.at_seconds) + f64::from(self.random.below(1000)) / 1000.0).max(self.now_seconds);
+        let at_seconds =
+            (f64::from(event.at_seconds) + f64::from(self.random.below(1000)) / 1000.0).max(self.now_seconds);
         let delay = Duration::from_secs_f64(at_seconds - self.now_seconds);
         self.now_seconds = at_seconds;
         beacon(&event, delay)
@@ -157,7 +158,8 @@ fn query(link: &Link) -> String {
         click_id,
     ];
     let pairs: Vec<_> = tags.iter().filter(|(_, value)| !value.is_empty()).collect();
-    let query: Vec<_> = pairs.iter().map(|(key, value)| format!("{key}={}", value.replace(' ', "+"))).collect();
+    let query: Vec<_> =
+        pairs.iter().map(|(key, value)| format!("{key}={}", value.replace(' ', "+"))).collect();
     if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) }
 }
 

@@ -105,7 +105,13 @@ fn ending(pages: u8, random: &mut Random) -> Ending {
     let chance = random.below(1000);
     match pages {
         0..=2 => Ending::Open,
-        3 => if chance < 60 { Ending::Basket } else { Ending::Open },
+        3 => {
+            if chance < 60 {
+                Ending::Basket
+            } else {
+                Ending::Open
+            }
+        }
         4.. => match chance {
             0..95 => Ending::Basket,
             95..150 => Ending::Checkout,

@@ -122,7 +122,9 @@ mod tests {
         let agents = UserAgents::new();
         let mut wrong = Vec::new();
         for row in PLATFORMS {
-            let Agent::Browser(found) = agents.agent(row.user_agent) else { panic!("a bot: {}", row.user_agent) };
+            let Agent::Browser(found) = agents.agent(row.user_agent) else {
+                panic!("a bot: {}", row.user_agent)
+            };
             let found = [&*found.family, &found.version, &found.os, &found.os_version, found.device.as_str()];
             let expected = [row.browser, row.browser_version, row.os, row.os_version, row.device];
             if found != expected {

@@ -122,7 +122,9 @@ impl Act {
     /// The amount in EUR as a decimal number.
     pub(super) fn revenue(self) -> Option<String> {
         match self {
-            Self::Purchase { euro_cents, .. } => Some(format!("{}.{:02}", euro_cents / 100, euro_cents % 100)),
+            Self::Purchase { euro_cents, .. } => {
+                Some(format!("{}.{:02}", euro_cents / 100, euro_cents % 100))
+            }
             Self::Outbound(_) | Self::Download(_) | Self::Signup(_) => None,
         }
     }
@@ -196,7 +198,8 @@ impl Visit {
             return false;
         }
         self.previous = Some(self.page);
-        self.page = if left <= ending.len() { ending[ending.len() - left] } else { pages.after(self.page, random) };
+        self.page =
+            if left <= ending.len() { ending[ending.len() - left] } else { pages.after(self.page, random) };
         self.stage = Stage::Opens;
         true
     }

@@ -13,7 +13,10 @@ fn echo(word: &str, now: &str, time_zone: &str) -> [String; 2] {
 }
 
 fn range(first: &str, last: &str, time_zone: &str) -> Range {
-    DateRange::between(first, last).unwrap().resolve(instant("2026-06-15T12:00:00Z"), &zone(time_zone), None).unwrap()
+    DateRange::between(first, last)
+        .unwrap()
+        .resolve(instant("2026-06-15T12:00:00Z"), &zone(time_zone), None)
+        .unwrap()
 }
 
 fn labels(range: &Range, interval: Interval) -> Vec<String> {
@@ -44,7 +47,8 @@ fn resolves_every_range_in_the_time_zone_of_the_site() {
 #[test]
 fn all_begins_on_the_date_of_the_first_event() {
     let first = Some(instant("2024-02-28T23:30:00Z"));
-    let range = DateRange::All.resolve(instant("2026-06-15T12:00:00Z"), &zone("Europe/Berlin"), first).unwrap();
+    let range =
+        DateRange::All.resolve(instant("2026-06-15T12:00:00Z"), &zone("Europe/Berlin"), first).unwrap();
     assert_eq!(range.echo(), ["2024-02-29T00:00:00+01:00", "2026-06-15T23:59:59+02:00"]);
 }
 
@@ -61,7 +65,9 @@ fn refuses_what_is_no_range() {
     for word in ["", "7", "d", "0d", "-7d", "5001d", "101mo", "7days", "today", "realtime"] {
         assert_eq!(DateRange::parse(word), None, "{word}");
     }
-    for (first, last) in [("2026-02-30", "2026-03-01"), ("2026-03-01T10:00:00", "2026-03-02T10:00:00"), ("x", "y")] {
+    for (first, last) in
+        [("2026-02-30", "2026-03-01"), ("2026-03-01T10:00:00", "2026-03-02T10:00:00"), ("x", "y")]
+    {
         assert_eq!(DateRange::between(first, last), None, "{first}");
     }
     let backwards = DateRange::between("2026-03-02", "2026-03-01").unwrap();
@@ -82,12 +88,10 @@ fn autumn_day_has_25_hours_and_one_label_twice() {
     let range = range("2026-10-25", "2026-10-25", "Europe/Berlin");
     let hours = labels(&range, Interval::Hour);
     assert_eq!(hours.len(), 25);
-    assert_eq!(hours[1..5], [
-        "2026-10-25 01:00:00",
-        "2026-10-25 02:00:00",
-        "2026-10-25 02:00:00",
-        "2026-10-25 03:00:00"
-    ]);
+    assert_eq!(
+        hours[1..5],
+        ["2026-10-25 01:00:00", "2026-10-25 02:00:00", "2026-10-25 02:00:00", "2026-10-25 03:00:00"]
+    );
     assert_eq!(range.automatic_interval(), Interval::Hour);
 }
 
@@ -116,12 +120,10 @@ fn hours_of_zones_off_the_hour_follow_the_local_clock() {
     // Half an hour of daylight saving: the hour in which the clock turns back is one and a half hours long.
     let lord_howe = self::range("2026-04-05", "2026-04-05", "Australia/Lord_Howe");
     let hours = labels(&lord_howe, Interval::Hour);
-    assert_eq!(hours[..4], [
-        "2026-04-05 00:00:00",
-        "2026-04-05 01:00:00",
-        "2026-04-05 01:00:00",
-        "2026-04-05 02:00:00"
-    ]);
+    assert_eq!(
+        hours[..4],
+        ["2026-04-05 00:00:00", "2026-04-05 01:00:00", "2026-04-05 01:00:00", "2026-04-05 02:00:00"]
+    );
 }
 
 #[test]
@@ -158,7 +160,9 @@ fn time_alone_means_an_interval_that_suits_the_range() {
 
 #[test]
 fn bucket_count_is_never_more_than_its_bound() {
-    for (first, last) in [("2026-03-29", "2026-03-29"), ("2026-10-25", "2026-10-25"), ("2024-01-01", "2026-12-31")] {
+    for (first, last) in
+        [("2026-03-29", "2026-03-29"), ("2026-10-25", "2026-10-25"), ("2024-01-01", "2026-12-31")]
+    {
         let range = range(first, last, "Europe/Berlin");
         for interval in [Interval::Hour, Interval::Day, Interval::Week, Interval::Month] {
             let bound = range.bucket_count_bound(interval);

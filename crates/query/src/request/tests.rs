@@ -58,7 +58,10 @@ fn names_the_path_of_what_is_wrong() {
         (json!({ "site_id": "a" }), "date_range: is missing"),
         (json!({ "site_id": "a", "date_range": "7d" }), "metrics: is missing"),
         (body(json!({ "metric": [] })), "metric: unknown key, expected one of site_id, date_range"),
-        (body(json!({ "date_range": "7days" })), r#"date_range: invalid range "7days", expected day, 24h, 7d"#),
+        (
+            body(json!({ "date_range": "7days" })),
+            r#"date_range: invalid range "7days", expected day, 24h, 7d"#,
+        ),
         (body(json!({ "date_range": ["2026-01-01"] })), r#"date_range: invalid range ["2026-01-01"]"#),
         (body(json!({ "metrics": [] })), "metrics: expected a list of at least one metric"),
         (
@@ -76,13 +79,19 @@ fn names_the_path_of_what_is_wrong() {
             "dimensions[2]: a second time dimension, expected one",
         ),
         (body(json!({ "filters": [["is", "event:page"]] })), "filters[0]: expected [operator, dimension"),
-        (body(json!({ "order_by": [["visits", "asc"]] })), r#"order_by[0][0]: "visits" is none of the queried"#),
+        (
+            body(json!({ "order_by": [["visits", "asc"]] })),
+            r#"order_by[0][0]: "visits" is none of the queried"#,
+        ),
         (
             body(json!({ "order_by": [["visitors", "up"]] })),
             r#"order_by[0][1]: invalid direction "up", expected "asc" or "desc""#,
         ),
         (body(json!({ "order_by": ["visitors"] })), "order_by[0]: expected [metric or dimension"),
-        (body(json!({ "include": { "totals": true } })), "include.totals: unknown key, expected one of imports"),
+        (
+            body(json!({ "include": { "totals": true } })),
+            "include.totals: unknown key, expected one of imports",
+        ),
         (body(json!({ "include": { "total_rows": 1 } })), "include.total_rows: 1 is not true or false"),
         (
             body(json!({ "include": { "time_labels": true } })),
@@ -92,7 +101,10 @@ fn names_the_path_of_what_is_wrong() {
             body(json!({ "pagination": { "limit": 10_001 } })),
             "pagination.limit: 10001 is not a whole number from 1 to 10000",
         ),
-        (body(json!({ "pagination": { "offset": -1 } })), "pagination.offset: -1 is not a whole number from 0"),
+        (
+            body(json!({ "pagination": { "offset": -1 } })),
+            "pagination.offset: -1 is not a whole number from 0",
+        ),
         (
             body(json!({ "metrics": ["visitors", "bounce_rate"], "dimensions": ["event:name"] })),
             r#"metrics[1]: metric "bounce_rate" cannot be asked with the event dimension "event:name""#,
@@ -102,7 +114,9 @@ fn names_the_path_of_what_is_wrong() {
             r#"metrics[0]: metric "views_per_visit" cannot be asked with the event dimension "event:page""#,
         ),
         (
-            body(json!({ "metrics": ["views_per_visit"], "filters": [["not", ["is", "event:page", ["/"]]]] })),
+            body(
+                json!({ "metrics": ["views_per_visit"], "filters": [["not", ["is", "event:page", ["/"]]]] }),
+            ),
             r#"metrics[0]: metric "views_per_visit" cannot be asked with a filter on "event:page""#,
         ),
     ];

@@ -10,7 +10,8 @@ fn row(dimensions: &[&str], metrics: &[Option<f64>]) -> ReportRow {
 }
 
 fn rendered(body: Value, rows: &[ReportRow]) -> Value {
-    let site = Site { id: 7, domain: "example.org".into(), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
+    let site =
+        Site { id: 7, domain: "example.org".into(), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
     let now = "2026-06-15T12:00:00Z".parse().unwrap();
     let request = Request::parse(&body).unwrap();
     let report = Report::resolve(&request, &site, now, None).unwrap();

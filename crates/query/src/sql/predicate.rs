@@ -65,7 +65,12 @@ fn clauses(report: &Report) -> impl Iterator<Item = &Clause> {
     report.filters.iter().flat_map(Filter::clauses)
 }
 
-fn all_of(filters: Vec<&Filter>, scan: &mut Scan<'_>, params: &mut Params, reading: Reading) -> Option<String> {
+fn all_of(
+    filters: Vec<&Filter>,
+    scan: &mut Scan<'_>,
+    params: &mut Params,
+    reading: Reading,
+) -> Option<String> {
     let conditions: Vec<_> = filters.into_iter().map(|filter| one(filter, scan, params, reading)).collect();
     (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }
@@ -110,7 +115,9 @@ fn compare(clause: &Clause, column: &str, params: &mut Params) -> String {
         Operator::Is => equals(clause, column, params),
         Operator::IsNot => format!("NOT {}", equals(clause, column, params)),
         Operator::Contains => contains(clause.case, column, params.bind_text(values.clone())),
-        Operator::ContainsNot => format!("NOT {}", contains(clause.case, column, params.bind_text(values.clone()))),
+        Operator::ContainsNot => {
+            format!("NOT {}", contains(clause.case, column, params.bind_text(values.clone())))
+        }
         Operator::Matches => matches(clause, column, params),
         Operator::MatchesNot => format!("NOT {}", matches(clause, column, params)),
     }

@@ -75,11 +75,14 @@ impl<'a> Scan<'a> {
             columns.push(format!("{} AS seen", u8::from(self.coverage.fills(Scope::Events))));
         }
         let condition = match self.coverage {
-            Coverage::Visits if predicate::tells_events_apart(self.report) => Some(self.visits_that_saw(params)),
+            Coverage::Visits if predicate::tells_events_apart(self.report) => {
+                Some(self.visits_that_saw(params))
+            }
             Coverage::Events | Coverage::Visits | Coverage::Both => predicate::render(&mut self, params),
         };
         let groups: Vec<_> = (0..self.report.dimensions.len()).map(|index| format!("d{index}")).collect();
-        let group_by = if groups.is_empty() { String::new() } else { format!("\n    GROUP BY {}", groups.join(", ")) };
+        let group_by =
+            if groups.is_empty() { String::new() } else { format!("\n    GROUP BY {}", groups.join(", ")) };
         format!(
             "    SELECT {columns}\n    FROM {from}\n    WHERE {rows}{group_by}",
             columns = columns.join(", "),
@@ -98,7 +101,9 @@ impl<'a> Scan<'a> {
     pub(crate) fn country_name(column: &str, params: &mut Params) -> String {
         params.bind("country_codes", country::codes());
         params.bind("country_names", country::names());
-        format!("transform({column}, {{country_codes:Array(String)}}, {{country_names:Array(String)}}, {column})")
+        format!(
+            "transform({column}, {{country_codes:Array(String)}}, {{country_names:Array(String)}}, {column})"
+        )
     }
 
     fn group_column(&mut self, dimension: Dimension, params: &mut Params) -> String {
@@ -110,7 +115,8 @@ impl<'a> Scan<'a> {
             (Column::CountryName(column), _) => Self::country_name(column, params),
             (Column::Nothing, _) => "''".to_owned(),
             (Column::Time(_), coverage) => {
-                let starts: Vec<u64> = self.report.buckets.iter().map(|bucket| seconds(bucket.start)).collect();
+                let starts: Vec<u64> =
+                    self.report.buckets.iter().map(|bucket| seconds(bucket.start)).collect();
                 params.bind("bucket_starts", starts);
                 let instant = if coverage == Coverage::Visits { "visit_start" } else { "timestamp" };
                 format!("roundDown(toUInt64(toUnixTimestamp({instant})), {{bucket_starts:Array(UInt64)}})")
@@ -132,9 +138,13 @@ impl<'a> Scan<'a> {
         }
         match measure {
             // A page is seen by a pageview; but a filter on names may leave none of those.
-            Measure::SeenVisits if !predicate::names_events(self.report) => conditions.push(PAGEVIEW.to_owned()),
+            Measure::SeenVisits if !predicate::names_events(self.report) => {
+                conditions.push(PAGEVIEW.to_owned())
+            }
             // With a page filter, the bounce rate speaks of visits that entered there.
-            Measure::Bounces | Measure::BounceVisits => conditions.extend(predicate::entered_there(self, params)),
+            Measure::Bounces | Measure::BounceVisits => {
+                conditions.extend(predicate::entered_there(self, params))
+            }
             Measure::SeenVisits
             | Measure::Visitors
             | Measure::Pageviews
@@ -178,7 +188,9 @@ impl<'a> Scan<'a> {
             .collect();
         // Whole visits: those that events in the range belong to may have begun before it.
         let since = match self.coverage {
-            Coverage::Visits => "toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32})".to_owned(),
+            Coverage::Visits => {
+                "toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32})".to_owned()
+            }
             Coverage::Events | Coverage::Both => format!(
                 "(SELECT if(count() = 0, toDateTime({{from:UInt32}}), least(min(visit_start), toDateTime({{from:UInt32}}))) \
                  FROM events WHERE site_id = {{site:UInt32}} AND {})",

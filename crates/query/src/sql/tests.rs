@@ -12,7 +12,8 @@ fn rendered(changes: Value) -> String {
     for (key, value) in changes.as_object().unwrap() {
         body.as_object_mut().unwrap().insert(key.clone(), value.clone());
     }
-    let site = Site { id: 7, domain: "example.org".into(), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
+    let site =
+        Site { id: 7, domain: "example.org".into(), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
     let now = "2026-06-15T12:00:00Z".parse().unwrap();
     let request = Request::parse(&body).unwrap();
     let statement = report(&Report::resolve(&request, &site, now, None).unwrap());

@@ -1,0 +1,121 @@
+//! What an operator relies on: health, metrics, one server a data directory, the engine's keeper, hostile clients.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use passant_tests::{Passant, Settings, signal, until};
+use rustix::process::Signal;
+use serde_json::json;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ready_means_that_events_are_safe_not_that_the_store_is_there() {
+    let passant = Passant::start().await;
+    assert_eq!(passant.admin().get("/healthz").await.text(), "ok\n");
+    let engine = passant.engine_pid().await;
+    signal(engine, Signal::STOP);
+    assert_eq!(passant.admin().get("/readyz").await.status, 200);
+    let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
+    assert_eq!(passant.beacon(&beacon).await.status, 202);
+    signal(engine, Signal::CONT);
+    until("the event is shipped", || async {
+        (passant.metric("passant_spool_events").await == 0.0).then_some(())
+    })
+    .await;
+    assert_eq!(passant.public().get("/metrics").await.status, 404, "metrics are the operator's, not the public's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_data_is_refused_by_name() {
+    let passant = Passant::start().await;
+    let output = passant.cli(&["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
+    assert_eq!(output.status.code(), Some(1));
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let last = words.trim_end().lines().last().unwrap();
+    let data = passant.data().display().to_string();
+    let expected = format!("passant: {data} is in use by another server (process {})", passant.pid());
+    assert_eq!(last, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engine_does_not_outlive_its_server() {
+    let mut passant = Passant::start().await;
+    let engine = passant.engine_pid().await;
+    passant.kill().await;
+    until("the engine is gone", || async {
+        let state = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap_or_default();
+        (state.is_empty() || state.contains(") Z ")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_heads_and_bodies_are_closed_and_others_served() {
+    let config = "header_deadline_seconds = 1\n[ingest]\nbody_deadline_seconds = 1\n";
+    let passant = Passant::start_with(Settings { config: config.into(), ..Settings::default() }).await;
+    let address = passant.public_address();
+    let slow = |start: &'static str| {
+        tokio::task::spawn_blocking(move || {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            stream.write_all(start.as_bytes()).unwrap();
+            let mut answer = Vec::new();
+            // Ends when the server closes, which is what is tested; a reset is as good.
+            let _ = stream.read_to_end(&mut answer);
+            String::from_utf8_lossy(&answer).into_owned()
+        })
+    };
+    let head = slow("POST /api/event HTTP/1.1\r\nhost: x\r\n");
+    let body = slow("POST /api/event HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n{");
+    let idle = slow("GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n");
+    let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
+    assert_eq!(passant.beacon(&beacon).await.status, 202);
+    let (head, body, idle) = (head.await.unwrap(), body.await.unwrap(), idle.await.unwrap());
+    assert!(!head.contains("202"), "{head}");
+    assert!(body.starts_with("HTTP/1.1 408"), "{body}");
+    assert!(idle.starts_with("HTTP/1.1 200"), "{idle}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_spool_answers_503_and_recovers_by_itself() {
+    let config = "[spool]\ncapacity_bytes = 1048576\nsegment_bytes = 262144\ncommit_bytes = 65536\nreserve_bytes = 0\n";
+    let passant = Passant::start_with(Settings { config: config.into(), ..Settings::default() }).await;
+    let engine = passant.engine_pid().await;
+    signal(engine, Signal::STOP);
+    let beacon = json!({
+        "n": "pageview", "u": "https://example.com/", "d": "example.com", "p": {"filler": "word ".repeat(390)},
+    });
+    let refused = until("the spool is full", || async {
+        let answer = passant.beacon(&beacon).await;
+        (answer.status != 202).then_some(answer)
+    })
+    .await;
+    assert_eq!(refused.status, 503);
+    assert!(!refused.header("retry-after").is_empty());
+    assert_eq!(passant.admin().get("/healthz").await.status, 200);
+    signal(engine, Signal::CONT);
+    until("beacons are taken again", || async {
+        (passant.beacon(&beacon).await.status == 202).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_halves_run_apart() {
+    let ingest = Settings { arguments: vec!["--role".into(), "ingest".into()], ..Settings::default() };
+    let passant = Passant::start_with(ingest).await;
+    assert_eq!(passant.public().get("/").await.status, 404);
+    let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
+    assert_eq!(passant.beacon(&beacon).await.status, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_and_script_are_the_same_for_everyone_and_set_nothing() {
+    let passant = Passant::start().await;
+    for path in ["/", "/assets/app.js", "/assets/style.css", "/js/passant.js"] {
+        let (one, two) = (passant.public().get(path).await, passant.public().get(path).await);
+        assert_eq!((one.status.as_u16(), &one.body), (200, &two.body), "{path}");
+        assert!(one.headers.get("set-cookie").is_none() && one.headers.get("etag").is_none(), "{path}");
+        assert!(one.header("content-security-policy").starts_with("default-src 'none'"), "{path}");
+    }
+}

@@ -44,7 +44,10 @@ async fn every_field_of_a_beacon_is_stored_as_promised() {
     let records = exported(&mut passant, 1).await;
     let mut record = records[0].clone();
     let time = record["timestamp"].take();
-    assert!(time.as_str().unwrap().ends_with('Z') && !time.as_str().unwrap().contains('.'), "{time}: whole seconds");
+    assert!(
+        time.as_str().unwrap().ends_with('Z') && !time.as_str().unwrap().contains('.'),
+        "{time}: whole seconds"
+    );
     assert_eq!(record["visitor"].take().as_str().unwrap().len(), 16);
     assert_eq!(
         record,
@@ -133,10 +136,15 @@ async fn a_visit_becomes_the_numbers_that_the_definitions_give_it() {
 async fn identifiers_in_paths_become_placeholders() {
     let mut passant = Passant::start().await;
     let path = "/reset/jane.doe@example.org/550e8400-e29b-41d4-a716-446655440000";
-    passant.beacon(&json!({"n": "pageview", "u": format!("https://example.com{path}"), "d": "example.com"})).await;
+    passant
+        .beacon(&json!({"n": "pageview", "u": format!("https://example.com{path}"), "d": "example.com"}))
+        .await;
     let records = exported(&mut passant, 1).await;
     let stored = records[0]["pathname"].as_str().unwrap();
-    assert!(stored.starts_with("/reset/:") && !stored.contains("jane") && !stored.contains("550e"), "{stored}");
+    assert!(
+        stored.starts_with("/reset/:") && !stored.contains("jane") && !stored.contains("550e"),
+        "{stored}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,7 +181,9 @@ async fn a_forged_forwarding_header_changes_nothing() {
     let mut passant = Passant::start().await;
     let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
     passant.beacon_with(&beacon, &[("x-forwarded-for", "8.8.8.8")]).await;
-    passant.beacon_with(&beacon, &[("x-forwarded-for", "81.2.69.142"), ("cf-connecting-ip", "1.1.1.1")]).await;
+    passant
+        .beacon_with(&beacon, &[("x-forwarded-for", "81.2.69.142"), ("cf-connecting-ip", "1.1.1.1")])
+        .await;
     let records = exported(&mut passant, 2).await;
     assert!(records.iter().all(|record| record.get("country").is_none()), "{records:?}");
     assert_eq!(records[0]["visitor"], records[1]["visitor"]);

@@ -14,7 +14,10 @@ fn failed(passant: &Passant, arguments: &[&str], code: i32) -> String {
 fn errors_are_one_line_and_a_code() {
     let passant = Passant::prepared(Settings::default());
     for (arguments, words) in [
-        (vec!["site", "add", "not a domain"], "passant: \"not a domain\" is not a domain, expected one like \"example.com\""),
+        (
+            vec!["site", "add", "not a domain"],
+            "passant: \"not a domain\" is not a domain, expected one like \"example.com\"",
+        ),
         (
             vec!["site", "add", "a.example", "--timezone", "Mars/Olympus"],
             "passant: \"Mars/Olympus\" is not a time zone, expected one like \"Europe/Berlin\"",
@@ -23,7 +26,10 @@ fn errors_are_one_line_and_a_code() {
             vec!["site", "set", "a.example", "--referrer", "page"],
             "passant: no site \"a.example\"; `passant site list` shows the sites there are",
         ),
-        (vec!["token", "create", "--scope", "everything"], "passant: \"everything\" is not a scope, expected stats:read"),
+        (
+            vec!["token", "create", "--scope", "everything"],
+            "passant: \"everything\" is not a scope, expected stats:read",
+        ),
         (
             vec!["export", "--site", "a.example", "--format", "events"],
             "passant: no site \"a.example\"; `passant site list` shows the sites there are",
@@ -61,7 +67,10 @@ fn sites_and_tokens_speak_to_scripts() {
     let token = passant.cli_ok(&["token", "create", "--scope", "stats:read"]);
     assert!(token.starts_with("passant_") && token.lines().count() == 1, "{token}");
     let snippet = passant.cli_ok(&["site", "snippet", "a.example", "--base-url", "https://stats.example/"]);
-    assert_eq!(snippet, "<script defer data-domain=\"a.example\" src=\"https://stats.example/js/passant.js\"></script>");
+    assert_eq!(
+        snippet,
+        "<script defer data-domain=\"a.example\" src=\"https://stats.example/js/passant.js\"></script>"
+    );
     let words = failed(&passant, &["site", "remove", "a.example"], 1);
     assert_eq!(words, "passant: nothing was removed; say --yes to remove without being asked");
     assert!(passant.cli_ok(&["completions", "bash"]).contains("_passant"));

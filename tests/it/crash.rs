@@ -44,7 +44,8 @@ async fn sigkill_of_the_engine_loses_and_doubles_nothing_and_beacons_are_still_t
         // Kill it at work, not as it starts: one more batch has to be there first.
         let shipped = "passant_ship_batches_total{result=\"shipped\"}";
         let before = passant.metric(shipped).await;
-        until("a batch is shipped", || async { (passant.metric(shipped).await > before).then_some(()) }).await;
+        until("a batch is shipped", || async { (passant.metric(shipped).await > before).then_some(()) })
+            .await;
         until_acknowledged(&oracle, 20 + scattered(run, 400)).await;
         let engine = passant.engine_pid().await;
         // Not SEGV: one that is sent, and no fault, only disarms the handler for stack overflows.
@@ -87,5 +88,9 @@ async fn a_visit_goes_on_after_a_crash() {
     passant.until_total("pageviews", 3).await;
     let metrics = ["visitors", "visits", "bounce_rate"];
     let report = passant.report(serde_json::json!({"metrics": metrics, "date_range": "all"})).await;
-    assert_eq!(report["results"][0]["metrics"], serde_json::json!([1, 1, 0]), "the day's key and the visit survive");
+    assert_eq!(
+        report["results"][0]["metrics"],
+        serde_json::json!([1, 1, 0]),
+        "the day's key and the visit survive"
+    );
 }

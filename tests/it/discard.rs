@@ -6,16 +6,27 @@ use serde_json::json;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_reason_is_named_counted_and_stores_nothing() {
     let mut passant = Passant::with_site(Settings::default());
-    passant.cli_ok(&["site", "set", "example.com", "--hostnames", "example.com", "--blocked-pages", "/admin/*"]);
+    passant.cli_ok(&[
+        "site",
+        "set",
+        "example.com",
+        "--hostnames",
+        "example.com",
+        "--blocked-pages",
+        "/admin/*",
+    ]);
     passant.run().await;
     let page = |url: &str| json!({"n": "pageview", "u": url, "d": "example.com"});
     // Until the visits of before the start are known, no engagement event is said to have none.
-    passant_tests::until("open visits are known", || async { passant.log().contains("shipper started").then_some(()) })
-        .await;
+    passant_tests::until("open visits are known", || async {
+        passant.log().contains("shipper started").then_some(())
+    })
+    .await;
 
     let spam = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com", "r": "https://semalt.com/x"});
     let unknown = json!({"n": "pageview", "u": "https://example.com/", "d": "unknown.test"});
-    let lonely = json!({"n": "engagement", "u": "https://example.com/", "d": "example.com", "sd": 10, "e": 3000});
+    let lonely =
+        json!({"n": "engagement", "u": "https://example.com/", "d": "example.com", "sd": 10, "e": 3000});
     let plain = page("https://example.com/");
     let cases = [
         ("objection", plain.clone(), vec![("sec-gpc", "1")]),

@@ -59,7 +59,8 @@ async fn an_import_says_what_the_definitions_say_and_its_export_says_the_same() 
     let mut passant = Passant::start().await;
     std::fs::write(passant.file("events.ndjson"), events()).unwrap();
     let file = passant.file("events.ndjson");
-    let said = passant.cli_ok(&["import", "--site", "example.com", "--format", "events", file.to_str().unwrap()]);
+    let said =
+        passant.cli_ok(&["import", "--site", "example.com", "--format", "events", file.to_str().unwrap()]);
     assert_eq!(said, "imported 10 events, dropped 1 engagement events without a visit");
 
     // It is in the reports when the command returns. Visitors: a, b, c on the first day, c and c's midnight visit are
@@ -119,7 +120,10 @@ async fn imports_and_exports_need_no_running_server() {
     let import = ["import", "--site", "example.com", "--format", "events", "-"];
     let output = passant.cli_with_input(&import, &events());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]).lines().count(), 10);
+    assert_eq!(
+        passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]).lines().count(),
+        10
+    );
     passant.cli_ok(&["site", "remove", "example.com", "--yes"]);
     passant.cli_ok(&["site", "add", "example.com"]);
     assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]), "");

@@ -11,3 +11,4 @@ mod import_export;
 mod operations;
 mod query;
 mod store;
+mod visits;

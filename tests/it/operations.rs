@@ -22,7 +22,11 @@ async fn ready_means_that_events_are_safe_not_that_the_store_is_there() {
         (passant.metric("passant_spool_events").await == 0.0).then_some(())
     })
     .await;
-    assert_eq!(passant.public().get("/metrics").await.status, 404, "metrics are the operator's, not the public's");
+    assert_eq!(
+        passant.public().get("/metrics").await.status,
+        404,
+        "metrics are the operator's, not the public's"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,7 +70,9 @@ async fn slow_heads_and_bodies_are_closed_and_others_served() {
         })
     };
     let head = slow("POST /api/event HTTP/1.1\r\nhost: x\r\n");
-    let body = slow("POST /api/event HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n{");
+    let body = slow(
+        "POST /api/event HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 100\r\n\r\n{",
+    );
     let idle = slow("GET /api/health HTTP/1.1\r\nhost: x\r\n\r\n");
     let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
     assert_eq!(passant.beacon(&beacon).await.status, 202);
@@ -102,11 +108,17 @@ async fn a_full_spool_answers_503_and_recovers_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_halves_run_apart() {
-    let ingest = Settings { arguments: vec!["--role".into(), "ingest".into()], ..Settings::default() };
-    let passant = Passant::start_with(ingest).await;
-    assert_eq!(passant.public().get("/").await.status, 404);
+    let role = |role: &str| Settings { arguments: vec!["--role".into(), role.into()], ..Settings::default() };
+    let mut ingest = Passant::start_with(role("ingest")).await;
+    assert_eq!(ingest.public().get("/").await.status, 404);
     let beacon = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
-    assert_eq!(passant.beacon(&beacon).await.status, 202);
+    assert_eq!(ingest.beacon(&beacon).await.status, 202);
+
+    let mut query = ingest.beside(role("query")).await;
+    query.until_total("pageviews", 1).await;
+    assert_eq!(query.beacon(&beacon).await.status, 404, "a half that reports takes no beacons");
+    query.stop().await;
+    ingest.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,7 +31,13 @@ fn row(sequence: u32) -> EventRow<'static> {
         timestamp: NOW + sequence,
         name: "pageview",
         visitor_id: 7,
-        visit: VisitFacts { id: 9, start: NOW, sequence, visits: u8::from(sequence == 1), ..VisitFacts::default() },
+        visit: VisitFacts {
+            id: 9,
+            start: NOW,
+            sequence,
+            visits: u8::from(sequence == 1),
+            ..VisitFacts::default()
+        },
         scroll_depth: 255,
         interactive: true,
         ..EventRow::default()
@@ -82,7 +88,8 @@ async fn every_column_comes_back_as_it_was_sent() {
     let (_engine, stores) = engines().await;
     for store in stores {
         // Two newlines in a row: where inline data would be cut.
-        let props = [("key\n\n".to_owned(), "val\n\nue \u{1f980}".to_owned()), ("b".to_owned(), String::new())];
+        let props =
+            [("key\n\n".to_owned(), "val\n\nue \u{1f980}".to_owned()), ("b".to_owned(), String::new())];
         let row = EventRow {
             site_id: u32::MAX,
             timestamp: NOW,
@@ -135,7 +142,8 @@ async fn every_column_comes_back_as_it_was_sent() {
         let named: Vec<String> = columns.iter().map(|name| format!("toString({name})")).collect();
         let sql = format!("SELECT [{}] AS columns FROM events", named.join(", "));
         let rows = store.fetch::<Vec<String>>(&Statement::new(sql)).await.expect("read");
-        let found: BTreeMap<&str, &str> = columns.iter().copied().zip(rows[0].iter().map(String::as_str)).collect();
+        let found: BTreeMap<&str, &str> =
+            columns.iter().copied().zip(rows[0].iter().map(String::as_str)).collect();
         // A text column carries its own name, so only the others have to be told.
         let told: BTreeMap<&str, &str> = [
             ("site_id", "4294967295"),
@@ -206,7 +214,8 @@ async fn a_parameter_is_never_read_as_sql() {
         for value in ["' OR 1 = 1 --", "\\'; DROP TABLE events", "{x:String}", "a\n\nb\tc\\", "\u{0}"] {
             let echo = Statement::new("SELECT {value:String} AS value").param("value", value);
             assert_eq!(store.fetch::<String>(&echo).await.expect("echoed"), [value]);
-            let echo = Statement::new("SELECT {values:Array(String)} AS echoed").param("values", vec![value.to_owned()]);
+            let echo = Statement::new("SELECT {values:Array(String)} AS echoed")
+                .param("values", vec![value.to_owned()]);
             assert_eq!(store.fetch::<Vec<String>>(&echo).await.expect("echoed"), [vec![value.to_owned()]]);
         }
     }

@@ -44,7 +44,12 @@ impl TestEngine {
     /// When it does not.
     pub async fn run(&mut self) {
         let mut command = Command::new(binary());
-        command.arg("engine").arg("--socket").arg(self.socket()).arg("--data").arg(self.directory.path().join("data"));
+        command
+            .arg("engine")
+            .arg("--socket")
+            .arg(self.socket())
+            .arg("--data")
+            .arg(self.directory.path().join("data"));
         command.kill_on_drop(true);
         self.child = Some(command.spawn().expect("passant starts"));
         let store = &self.store;

@@ -57,6 +57,7 @@ impl HttpClient {
     ///
     /// # Errors
     /// When no whole answer came.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a request, in the order of the wire")]
     pub async fn send(
         &self,
         method: Method,

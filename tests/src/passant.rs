@@ -40,7 +40,7 @@ pub struct Settings {
 
 /// A running server; killed when dropped.
 pub struct Passant {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     settings: Settings,
     running: Option<Running>,
     token: Option<String>,
@@ -78,7 +78,15 @@ impl Passant {
         let directory = tempfile::tempdir().expect("directory");
         let config = format!("[serve]\nlog_format = \"json\"\n{}", settings.config);
         std::fs::write(directory.path().join("passant.toml"), config).expect("write");
-        Self { directory, settings, running: None, token: None }
+        Self { directory: Arc::new(directory), settings, running: None, token: None }
+    }
+
+    /// Another server on the same data.
+    pub async fn beside(&self, settings: Settings) -> Self {
+        let directory = Arc::clone(&self.directory);
+        let mut passant = Self { directory, settings, running: None, token: None };
+        passant.run().await;
+        passant
     }
 
     /// Where its data is.
@@ -270,7 +278,10 @@ impl Passant {
     pub async fn ask(&mut self, question: &Value) -> Answer {
         let bearer = format!("Bearer {}", self.token());
         let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
-        self.public().send(Method::POST, "/api/v2/query", &headers, question.to_string()).await.expect("an answer")
+        self.public()
+            .send(Method::POST, "/api/v2/query", &headers, question.to_string())
+            .await
+            .expect("an answer")
     }
 
     /// All-time totals of one metric, polled until they are `expected`.
@@ -287,7 +298,9 @@ impl Passant {
         let found = tokio::time::timeout(crate::PATIENCE, async {
             loop {
                 let headers = [("authorization", bearer.as_str())];
-                if let Ok(answer) = public.send(Method::POST, "/api/v2/query", &headers, question.to_string()).await {
+                if let Ok(answer) =
+                    public.send(Method::POST, "/api/v2/query", &headers, question.to_string()).await
+                {
                     *last = answer.text();
                     if answer.status == 200 && answer.json()["results"][0]["metrics"][0] == json!(expected) {
                         return;
@@ -305,7 +318,10 @@ impl Drop for Passant {
     /// A test that failed wants to know what the server said.
     fn drop(&mut self) {
         if std::thread::panicking() && self.running.is_some() {
-            println!("{}", self.log());
+            #[expect(clippy::print_stdout, reason = "shown with the failure, and only then")]
+            {
+                println!("{}", self.log());
+            }
         }
     }
 }
@@ -319,7 +335,9 @@ pub fn signal(pid: u32, signal: rustix::process::Signal) {
 fn children(pid: u32) -> Vec<u32> {
     let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).expect("it runs");
     let lists = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
-    lists.flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>()).collect()
+    lists
+        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
+        .collect()
 }
 
 fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr)> {

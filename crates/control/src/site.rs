@@ -139,8 +139,10 @@ impl Control {
         let (column, value) = match setting {
             Setting::Timezone(name) => ("timezone", known_timezone(&name)?),
             Setting::Referrer(detail) => ("referrer_detail", detail.as_str().to_owned()),
-            Setting::Hostnames(hosts) => ("allowed_hostnames", patterns(&hosts, |host| normal_domain(&host.replace('*', "x")))?),
-            Setting::BlockedPages(pages) => ("blocked_pages", patterns(&pages, |page| a_path(page))?),
+            Setting::Hostnames(hosts) => {
+                ("allowed_hostnames", patterns(&hosts, |host| normal_domain(&host.replace('*', "x")))?)
+            }
+            Setting::BlockedPages(pages) => ("blocked_pages", patterns(&pages, a_path)?),
         };
         self.connection()
             .execute(&format!("UPDATE sites SET {column} = ?1 WHERE id = ?2"), params![value, site.id])?;
@@ -171,7 +173,11 @@ fn patterns<T>(patterns: &[String], check: impl Fn(&str) -> Result<T>) -> Result
 
 fn a_path(text: &str) -> Result<()> {
     let fits = (text.starts_with('/') || text.starts_with('*')) && !text.contains(char::is_whitespace);
-    if fits { Ok(()) } else { Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\""))) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\"")))
+    }
 }
 
 fn known_timezone(name: &str) -> Result<String> {

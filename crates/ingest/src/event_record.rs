@@ -155,7 +155,8 @@ impl EventRecord {
             return refuse("name", &self.name, "1 to 120 characters");
         }
         let country_fits = self.country.is_empty()
-            || (self.country.len() == 2 && self.country.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'1'));
+            || (self.country.len() == 2
+                && self.country.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'1'));
         if !country_fits {
             return refuse("country", &self.country, "an ISO 3166-1 alpha-2 code such as \"DE\"");
         }
@@ -166,7 +167,11 @@ impl EventRecord {
             return refuse("scroll_depth", &self.scroll_depth.to_string(), "0 to 100, or 255 for missing");
         }
         if self.engagement_time >= ENGAGEMENT_LIMIT_MS {
-            return refuse("engagement_time", &self.engagement_time.to_string(), "milliseconds under 30 days");
+            return refuse(
+                "engagement_time",
+                &self.engagement_time.to_string(),
+                "milliseconds under 30 days",
+            );
         }
         if let Some(revenue) = &self.revenue {
             if currency::thousandths(&revenue.amount).is_none() {
@@ -262,7 +267,11 @@ impl EventRecord {
 fn decimal(thousandths: i64) -> String {
     let sign = if thousandths < 0 { "-" } else { "" };
     let (whole, rest) = (thousandths.unsigned_abs() / 1000, thousandths.unsigned_abs() % 1000);
-    if rest.is_multiple_of(10) { format!("{sign}{whole}.{:02}", rest / 10) } else { format!("{sign}{whole}.{rest:03}") }
+    if rest.is_multiple_of(10) {
+        format!("{sign}{whole}.{:02}", rest / 10)
+    } else {
+        format!("{sign}{whole}.{rest:03}")
+    }
 }
 
 fn yes() -> bool {
@@ -293,11 +302,16 @@ mod props {
     use serde::de::{MapAccess, Visitor};
     use serde::{Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(props: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        props: &[(String, String)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_map(props.iter().map(|(key, value)| (key, value)))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, String)>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, String)>, D::Error> {
         struct Props;
         impl<'de> Visitor<'de> for Props {
             type Value = Vec<(String, String)>;
@@ -333,9 +347,14 @@ mod tests {
 
     #[test]
     fn names_the_key_that_is_wrong() {
-        let with = |extra: &str| format!(r#"{{"timestamp":"2026-11-23T10:00:00Z","visitor":"a","name":"p"{extra}}}"#);
+        let with = |extra: &str| {
+            format!(r#"{{"timestamp":"2026-11-23T10:00:00Z","visitor":"a","name":"p"{extra}}}"#)
+        };
         for (extra, words) in [
-            (r#","country":"Germany""#, "country: \"Germany\", expected an ISO 3166-1 alpha-2 code such as \"DE\""),
+            (
+                r#","country":"Germany""#,
+                "country: \"Germany\", expected an ISO 3166-1 alpha-2 code such as \"DE\"",
+            ),
             (r#","device":"Watch""#, "device: \"Watch\", expected Desktop, Laptop, Tablet or Mobile"),
             (r#","scroll_depth":101"#, "scroll_depth: \"101\", expected 0 to 100, or 255 for missing"),
             (
@@ -349,6 +368,22 @@ mod tests {
         let error = EventRecord::parse(with(r#","city":"Bonn""#).as_bytes()).expect_err("unknown key");
         assert!(error.to_string().starts_with("unknown field `city`"), "{error}");
         assert!(EventRecord::parse(b"not json").is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(line: Vec<u8>, text in ".{0,200}") {
+            let _ = EventRecord::parse(&line);
+            let _ = EventRecord::parse(text.as_bytes());
+            let dressed = serde_json::json!({
+                "timestamp": "2026-11-23T10:00:00Z", "visitor": text, "name": text, "country": text, "device": text,
+                "revenue": {"amount": text, "currency": text},
+            });
+            if let Ok(record) = EventRecord::parse(dressed.to_string().as_bytes()) {
+                let again = serde_json::to_vec(&record).expect("writes");
+                proptest::prop_assert_eq!(EventRecord::parse(&again), Ok(record));
+            }
+        }
     }
 
     #[test]

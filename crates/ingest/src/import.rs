@@ -129,7 +129,8 @@ impl Importer {
 fn local_day(timezone: &TimeZone, timestamp: Timestamp) -> Day {
     let local = timestamp.to_zoned_datetime(timezone.clone());
     let edge = |day: jiff::civil::Date| {
-        day.to_zoned_datetime(timezone.clone()).map_or_else(|_| timestamp.as_second(), |zoned| zoned.timestamp().as_second())
+        day.to_zoned_datetime(timezone.clone())
+            .map_or_else(|_| timestamp.as_second(), |zoned| zoned.timestamp().as_second())
     };
     let date = local.date();
     let tomorrow = date.tomorrow().unwrap_or(date);

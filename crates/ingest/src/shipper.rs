@@ -96,7 +96,11 @@ impl Shipper {
         loop {
             match self.store.open_visits(since, pending).await {
                 Ok(rows) => {
-                    tracing::info!(open_visits = rows.len(), batches_waiting = pending.len(), "shipper started");
+                    tracing::info!(
+                        open_visits = rows.len(),
+                        batches_waiting = pending.len(),
+                        "shipper started"
+                    );
                     return Ok(Visits::rebuild(rows));
                 }
                 Err(error) => pause(error, &mut attempt, "reading open visits").await?,
@@ -112,7 +116,9 @@ impl Shipper {
         for frame in frames {
             let event: Event = match event::decode(&frame.payload) {
                 Ok(event) => event,
-                Err(source) => return Err(ShipError::Record { batch: segment.batch_id().to_string(), source }),
+                Err(source) => {
+                    return Err(ShipError::Record { batch: segment.batch_id().to_string(), source });
+                }
             };
             match visits.assign(&event, Position { batch_id, index: frame.number }) {
                 Some(assigned) => batch.push(&assigned.row(0)),

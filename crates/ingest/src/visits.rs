@@ -183,7 +183,8 @@ impl Visit {
 
     /// Notes a pageview and returns the page before it.
     fn turn_page(&mut self, event: &Event) -> Option<Page> {
-        let page = Page { hostname: event.hostname.as_str().into(), pathname: event.pathname.as_str().into() };
+        let page =
+            Page { hostname: event.hostname.as_str().into(), pathname: event.pathname.as_str().into() };
         self.entry.get_or_insert_with(|| page.clone());
         self.last_page.replace(page)
     }
@@ -293,7 +294,8 @@ fn stored(origin: &Origin) -> passant_store::Origin<'_> {
 
 /// Batch ids are random, so mixing in the index keeps ids apart (the finalizer of SplitMix64, Steele et al. 2014).
 fn visit_id(position: Position) -> u64 {
-    let mut mixed = position.batch_id.wrapping_add(u64::from(position.index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut mixed =
+        position.batch_id.wrapping_add(u64::from(position.index).wrapping_mul(0x9e37_79b9_7f4a_7c15));
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)

@@ -37,7 +37,10 @@ fn for_ingest(site: &passant_control::Site) -> Option<passant_ingest::Site> {
 fn timezone(site: &passant_control::Site) -> Option<TimeZone> {
     let found = TimeZone::get(&site.timezone);
     if found.is_err() {
-        tracing::error!(site = site.id, "the time zone of a site is not known here; its beacons are discarded");
+        tracing::error!(
+            site = site.id,
+            "the time zone of a site is not known here; its beacons are discarded"
+        );
     }
     found.ok()
 }
@@ -57,7 +60,9 @@ pub(crate) async fn follow(control: Arc<Control>, sites: Sites) {
                 sites.store(Arc::new(table));
                 seen = version;
             }
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "the control data cannot be read; trying again"),
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "the control data cannot be read; trying again")
+            }
         }
     }
 }

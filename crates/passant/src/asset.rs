@@ -3,7 +3,9 @@
 //! Invariant: the same bytes for every visitor, no cookie, no validator that could tell visitors apart.
 
 use axum::Router;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -64,7 +66,9 @@ pub(crate) fn script_router() -> Router {
 }
 
 fn routes(assets: impl Iterator<Item = &'static Asset>) -> Router {
-    assets.fold(Router::new(), |router, asset| router.route(asset.path, get(move || async move { response(asset) })))
+    assets.fold(Router::new(), |router, asset| {
+        router.route(asset.path, get(move || async move { response(asset) }))
+    })
 }
 
 fn response(asset: &'static Asset) -> impl IntoResponse {

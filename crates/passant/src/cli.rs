@@ -7,13 +7,18 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Web analytics that keeps its privacy notice's word.
 #[derive(Debug, Parser)]
-#[command(name = "passant", version, max_term_width = 110, after_help = "\
+#[command(
+    name = "passant",
+    version,
+    max_term_width = 110,
+    after_help = "\
 Examples:
   passant serve --demo                          try it: a site with 90 days of made-up visits
   passant site add example.com --timezone Europe/Berlin
   passant serve --listen 0.0.0.0:8080           collect and report
   passant token create --scope stats:read       a token for the reports API
-  passant export --site example.com --format events > events.ndjson")]
+  passant export --site example.com --format events > events.ndjson"
+)]
 pub(crate) struct Arguments {
     /// Where the data is
     #[command(flatten)]

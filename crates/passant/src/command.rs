@@ -39,7 +39,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             runtime()?.block_on(remove_site(&Session::open(config, place)?, &domain, yes))
         }
         Command::Site(command) => site(&Session::open(config, place)?, command),
-        Command::Token(cli::Token::Create { site, scope }) => token(&Session::open(config, place)?, site, &scope),
+        Command::Token(cli::Token::Create { site, scope }) => {
+            token(&Session::open(config, place)?, site, &scope)
+        }
         Command::Import(options) => {
             quiet_log();
             runtime()?.block_on(import(&Session::open(config, place)?, &options))
@@ -76,7 +78,10 @@ impl Session {
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the asynchronous runtime cannot start")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the asynchronous runtime cannot start")
 }
 
 /// Commands speak by their output; only what is wrong is logged.
@@ -146,7 +151,10 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
         cli::Site::Snippet { domain, base_url } => {
             let site = control.site(&domain)?;
             let base_url = base_url.trim_end_matches('/');
-            say(&format!("<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"></script>", site.domain))
+            say(&format!(
+                "<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"></script>",
+                site.domain
+            ))
         }
         // Needs the store, so it is run elsewhere.
         cli::Site::Remove { .. } => Ok(()),
@@ -239,5 +247,8 @@ async fn migrate(session: &Session) -> Result<()> {
     let report = access.store.migrate().await;
     access.close().await;
     let report = report?;
-    say(&format!("the store is at version {}", report.already.last().or(report.applied.last()).copied().unwrap_or(0)))
+    say(&format!(
+        "the store is at version {}",
+        report.already.last().or(report.applied.last()).copied().unwrap_or(0)
+    ))
 }

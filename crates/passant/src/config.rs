@@ -93,7 +93,9 @@ impl Config {
             Endpoint::from_url(url).map_err(|error| refused(&error))?;
         }
         if self.serve.connections == 0 || self.serve.connections_per_prefix == 0 {
-            return Err(ConfigError("serve.connections and serve.connections_per_prefix: 0, expected at least 1".into()));
+            return Err(ConfigError(
+                "serve.connections and serve.connections_per_prefix: 0, expected at least 1".into(),
+            ));
         }
         Ok(())
     }

@@ -75,7 +75,8 @@ impl DataDirectory {
     /// When another server holds it, by its process id, or the file cannot be made.
     pub(crate) fn hold(&self) -> Result<ServerLock> {
         let path = self.server_lock();
-        let mut file = File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)?;
+        let mut file =
+            File::options().create(true).truncate(false).read(true).write(true).mode(0o600).open(&path)?;
         let mut attempt = 0;
         // A command that looks whether a server runs holds the lock for a moment.
         while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -110,5 +111,8 @@ pub(crate) fn runtime_file(configured: Option<&Path>, variable: &str, name: &str
     }
     let binary = std::env::current_exe().ok()?.canonicalize().ok()?;
     let folder = binary.parent()?;
-    [folder.join("lib"), folder.join("../lib/passant")].into_iter().map(|lib| lib.join(name)).find(|path| path.exists())
+    [folder.join("lib"), folder.join("../lib/passant")]
+        .into_iter()
+        .map(|lib| lib.join(name))
+        .find(|path| path.exists())
 }

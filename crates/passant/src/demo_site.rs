@@ -39,7 +39,9 @@ impl DemoSite {
     pub(crate) async fn show(self, events: u64) -> Result<()> {
         let site = match self.control.site(DOMAIN) {
             Ok(site) => site,
-            Err(passant_control::Error::UnknownSite(_)) => self.control.add_site(DOMAIN, "UTC", Timestamp::now())?,
+            Err(passant_control::Error::UnknownSite(_)) => {
+                self.control.add_site(DOMAIN, "UTC", Timestamp::now())?
+            }
             Err(error) => return Err(error.into()),
         };
         if self.is_empty(&site).await? {

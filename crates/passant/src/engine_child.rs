@@ -3,15 +3,16 @@
 //! The child is apart because libchdb serves one data directory a process and because a crash in it must not take the
 //! collector along: acknowledged events are in the spool. Invariant: at most one child at a time, and none survives us.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use passant_store::{Endpoint, Store};
 use prometheus::IntCounter;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio_util::sync::CancellationToken;
 
@@ -71,10 +72,9 @@ impl EnginePlan {
     /// When it cannot be started, or ends before it answers; its own words are in the log.
     pub(crate) async fn start(&self) -> Result<Child> {
         let Speaking { mut child, last_words } = self.spawn()?;
-        let store = Store::new(&Endpoint::Socket(self.socket.clone()), passant_store::Config::default());
         let started = Instant::now();
         loop {
-            if store.ping().await.is_ok() {
+            if pings(&self.socket).await.is_ok() {
                 return Ok(child);
             }
             if let Some(status) = child.try_wait()? {
@@ -171,7 +171,10 @@ impl EnginePlan {
                 }
                 match self.start().await {
                     Ok(child) => break child,
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "the engine cannot be restarted; trying again"),
+                    Err(error) => tracing::error!(
+                        error = format!("{error:#}"),
+                        "the engine cannot be restarted; trying again"
+                    ),
                 }
             };
             tracing::info!("the engine is back");
@@ -181,17 +184,25 @@ impl EnginePlan {
 
 /// Resolves when the engine has not answered `/ping` for [`HUNG`].
 async fn hung(socket: &Path) {
-    let store = Store::new(&Endpoint::Socket(socket.to_owned()), passant_store::Config::default());
     let mut last_answer = Instant::now();
     loop {
         tokio::time::sleep(Duration::from_secs(5)).await;
-        match tokio::time::timeout(Duration::from_secs(5), store.ping()).await {
-            // Busy is alive: only silence counts.
-            Ok(_) => last_answer = Instant::now(),
-            Err(_) if last_answer.elapsed() > HUNG => return,
-            Err(_) => {}
+        match tokio::time::timeout(Duration::from_secs(5), pings(socket)).await {
+            Ok(Ok(())) => last_answer = Instant::now(),
+            // A socket that refuses belongs to a child that is ending: its end is waited for elsewhere.
+            Ok(Err(_)) | Err(_) if last_answer.elapsed() > HUNG => return,
+            Ok(Err(_)) | Err(_) => {}
         }
     }
+}
+
+/// Asks `/ping`, which needs no statement: an engine whose readers are all busy is not hung.
+async fn pings(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket).await?;
+    stream.write_all(b"GET /ping HTTP/1.1\r\nhost: engine\r\nconnection: close\r\n\r\n").await?;
+    let mut answer = Vec::new();
+    stream.take(4096).read_to_end(&mut answer).await?;
+    if answer.starts_with(b"HTTP/1.1 200") { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
 /// Asks the engine to end, and makes it if it does not.

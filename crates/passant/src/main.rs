@@ -37,7 +37,10 @@ fn main() -> ExitCode {
             if error.chain().any(is_broken_pipe) {
                 return ExitCode::SUCCESS;
             }
-            #[expect(clippy::print_stderr, reason = "the one place that speaks to the person at the terminal")]
+            #[expect(
+                clippy::print_stderr,
+                reason = "the one place that speaks to the person at the terminal"
+            )]
             {
                 eprintln!("passant: {error:#}");
             }

@@ -61,7 +61,10 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     config.serve.admin_listen = options.admin_listen.unwrap_or(config.serve.admin_listen);
     if options.demo {
         // The made-up visitors come from this machine and say where they would come from.
-        config.ingest.trusted_proxies.extend([IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()].map(IpNet::from));
+        config
+            .ingest
+            .trusted_proxies
+            .extend([IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()].map(IpNet::from));
     }
     let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
     // Several processes that only report may share the data of the one that ingests.
@@ -81,19 +84,21 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     let (public_address, admin_address) = (public.address()?, admin.address()?);
     let store = Store::new(&endpoint(&config, &data)?, config.store.clone());
 
-    let mut engine = start_engine(&config, &data, &place, options.role, &registry, &ends)?;
+    let mut engine = watch_engine(engine_plan(&config, &data, &place, options.role), &registry, &ends)?;
     let served = Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
         pages: pages(options.role, &store, &control),
     };
     let stop_public = ends.public.clone();
-    let public = tokio::spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
+    let public =
+        tokio::spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
     let admin = serve_admin(admin, ingest.as_ref(), registry.clone(), &ends);
     tracing::info!(public = %public_address, admin = %admin_address, data = %data.path().display(), "listening");
 
     let spool = ingest.as_ref().map(|ingest| ingest.spool.clone());
     let demo = options.demo.then(|| DemoSite { control, store: store.clone(), server: public_address });
-    let mut work = tokio::spawn(store_work(store, ingest, metrics, demo.map(|demo| (demo, options.demo_events))));
+    let mut work =
+        tokio::spawn(store_work(store, ingest, metrics, demo.map(|demo| (demo, options.demo_events))));
 
     let mut outcome = Ok(());
     tokio::select! {
@@ -125,7 +130,12 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
 }
 
 impl Ingest {
-    fn open(config: &Config, data: &DataDirectory, control: &Arc<Control>, metrics: &Arc<Metrics>) -> Result<Self> {
+    fn open(
+        config: &Config,
+        data: &DataDirectory,
+        control: &Arc<Control>,
+        metrics: &Arc<Metrics>,
+    ) -> Result<Self> {
         let foundation = Foundation { observer: metrics.clone(), ..Foundation::default() };
         let (spool, segments) = Spool::open(&data.spool(), config.spool.clone(), foundation)?;
         let mut config = config.ingest.clone();
@@ -156,7 +166,8 @@ impl Ingest {
 }
 
 fn register_build(registry: &Registry) -> Result<()> {
-    let build = Opts::new("passant_build_info", "The version that runs.").const_label("version", env!("CARGO_PKG_VERSION"));
+    let build = Opts::new("passant_build_info", "The version that runs.")
+        .const_label("version", env!("CARGO_PKG_VERSION"));
     let build = IntGauge::with_opts(build)?;
     build.set(1);
     Ok(registry.register(Box::new(build))?)
@@ -179,21 +190,37 @@ fn endpoint(config: &Config, data: &DataDirectory) -> Result<Endpoint> {
 }
 
 /// The embedded engine, unless a server is configured or another process of this data directory runs it.
-fn start_engine(
-    config: &Config,
-    data: &DataDirectory,
-    place: &Place,
-    role: Role,
+fn engine_plan(config: &Config, data: &DataDirectory, place: &Place, role: Role) -> Option<EnginePlan> {
+    if config.store.url.is_some() || (role == Role::Query && data.is_served()) {
+        return None;
+    }
+    let plan = EnginePlan {
+        socket: data.engine_socket(),
+        data: data.store(),
+        config: place.config.clone(),
+        words: Words::Logged,
+    };
+    Some(plan)
+}
+
+fn watch_engine(
+    plan: Option<EnginePlan>,
     registry: &Registry,
     ends: &Ends,
 ) -> Result<JoinHandle<Result<()>>> {
-    let restarts = IntCounter::new("passant_engine_restarts_total", "Times that the engine had to be restarted.")?;
+    let restarts =
+        IntCounter::new("passant_engine_restarts_total", "Times that the engine had to be restarted.")?;
     registry.register(Box::new(restarts.clone()))?;
-    if config.store.url.is_some() || (role == Role::Query && data.engine_socket().exists()) {
-        return Ok(tokio::spawn(std::future::pending()));
-    }
-    let plan = EnginePlan { socket: data.engine_socket(), data: data.store(), config: place.config.clone(), words: Words::Logged };
-    Ok(tokio::spawn(plan.run(restarts, ends.engine.clone())))
+    Ok(match plan {
+        Some(plan) => tokio::spawn(plan.run(restarts, ends.engine.clone())),
+        None => {
+            let end = ends.engine.clone();
+            tokio::spawn(async move {
+                end.cancelled().await;
+                Ok(())
+            })
+        }
+    })
 }
 
 fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
@@ -201,11 +228,8 @@ fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
         return asset::script_router();
     }
     let access = Arc::new(ReportAccess(control.clone()));
-    let state = passant_query::QueryState {
-        store: store.clone(),
-        access: access.clone(),
-        clock: Timestamp::now,
-    };
+    let state =
+        passant_query::QueryState { store: store.clone(), access: access.clone(), clock: Timestamp::now };
     asset::router().merge(public::sites_router(access)).merge(passant_query::router(state))
 }
 
@@ -306,7 +330,8 @@ fn flattened(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
 }
 
 async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         tracing::error!("signals cannot be listened for; stopping needs SIGKILL");
         return std::future::pending().await;

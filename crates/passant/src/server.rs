@@ -165,7 +165,8 @@ impl Server {
             return None;
         }
         let prefix = AddressPrefix::cut(ClientAddress::of_peer(peer), SHARE_BITS);
-        let stands_for_many = peer.ip().is_loopback() || self.limits.proxies.iter().any(|proxy| proxy.contains(&peer.ip()));
+        let stands_for_many =
+            peer.ip().is_loopback() || self.limits.proxies.iter().any(|proxy| proxy.contains(&peer.ip()));
         let mut shares = self.shares.0.lock().unwrap_or_else(PoisonError::into_inner);
         let held = shares.entry(prefix).or_default();
         if *held >= self.limits.connections_per_prefix && !stands_for_many {

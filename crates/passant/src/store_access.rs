@@ -25,14 +25,23 @@ impl StoreAccess {
     ///
     /// # Errors
     /// When none of them answers.
-    pub(crate) async fn open(config: &Config, data: &DataDirectory, config_file: Option<PathBuf>) -> Result<Self> {
+    pub(crate) async fn open(
+        config: &Config,
+        data: &DataDirectory,
+        config_file: Option<PathBuf>,
+    ) -> Result<Self> {
         if let Some(url) = &config.store.url {
             let store = Store::new(&Endpoint::from_url(url)?, config.store.clone());
             store.ping().await?;
             return Self::migrated(store, None).await;
         }
         let running = Store::new(&Endpoint::Socket(data.engine_socket()), config.store.clone());
-        let plan = EnginePlan { socket: data.command_socket(), data: data.store(), config: config_file, words: Words::Unheard };
+        let plan = EnginePlan {
+            socket: data.command_socket(),
+            data: data.store(),
+            config: config_file,
+            words: Words::Unheard,
+        };
         let started = Instant::now();
         loop {
             if running.ping().await.is_ok() {

@@ -309,11 +309,13 @@ fn clause_holds(report: &Report, clause: &Clause, visit: &Visit, event: &Event) 
 /// Page filters at the top, or in an `and` at the top, speak of the entry where bounces are counted.
 fn entered_there(report: &Report, visit: &Visit) -> bool {
     fn top(filters: &[Filter]) -> Vec<&Filter> {
-        let open = |filter| match filter {
-            &Filter::And(ref filters) => top(filters),
-            filter => vec![filter],
-        };
-        filters.iter().flat_map(open).collect()
+        filters
+            .iter()
+            .flat_map(|filter| match filter {
+                Filter::And(filters) => top(filters),
+                filter => vec![filter],
+            })
+            .collect()
     }
     let pages = top(&report.filters);
     let pages = pages

@@ -74,8 +74,12 @@ fn an_event_that_is_not_interactive_leaves_the_bounce_alone() {
 #[test]
 fn entry_and_previous_page_follow_pageviews_only() {
     let mut visits = Visits::default();
-    let events =
-        [event("signup", 0, "/form"), event(PAGEVIEW, 1, "/in"), event("click", 2, "/x"), event(PAGEVIEW, 3, "/out")];
+    let events = [
+        event("signup", 0, "/form"),
+        event(PAGEVIEW, 1, "/in"),
+        event("click", 2, "/x"),
+        event(PAGEVIEW, 3, "/out"),
+    ];
     let seen: Vec<(String, String)> = events
         .iter()
         .zip(0u32..)
@@ -102,8 +106,10 @@ fn a_visit_that_is_open_at_midnight_goes_on_under_the_new_pseudonym() {
 #[test]
 fn attributes_are_those_of_the_first_event() {
     let mut visits = Visits::default();
-    let first = Event { origin: Origin { source: "Google".into(), ..Origin::default() }, ..event(PAGEVIEW, 0, "/") };
-    let second = Event { origin: Origin { source: "Bing".into(), ..Origin::default() }, ..event(PAGEVIEW, 9, "/") };
+    let first =
+        Event { origin: Origin { source: "Google".into(), ..Origin::default() }, ..event(PAGEVIEW, 0, "/") };
+    let second =
+        Event { origin: Origin { source: "Bing".into(), ..Origin::default() }, ..event(PAGEVIEW, 9, "/") };
     visits.assign(&first, Position { batch_id: 1, index: 0 }).expect("opened");
     let assigned = visits.assign(&second, Position { batch_id: 1, index: 1 }).expect("goes on");
     assert_eq!(assigned.row(0).origin.source, "Google");

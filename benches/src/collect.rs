@@ -1,0 +1,277 @@
+//! What a beacon costs: a bare server, the collector alone and the whole product, one after the other in one run.
+//!
+//! Invariant: at the end the store holds exactly what was acknowledged, or there are no figures.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use http::Method;
+use passant_tests::{FIREFOX, HttpClient};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::load::{CONNECTIONS, Order, Outcome};
+use crate::process::{self, Memory};
+use crate::server::{Kind, Server};
+use crate::table::{print, row};
+use crate::{Place, machine, store};
+
+const STEADY_PER_SECOND: u64 = 600;
+/// Caches fill, connections open, the first segments go out: none of it is measured.
+const WARM_UP_SECONDS: u64 = 3;
+const PROBES: usize = 50;
+const PROBE_EVERY: Duration = Duration::from_millis(330);
+const PROBE_LOAD_SECONDS: u64 = 22;
+const POLL_EVERY: Duration = Duration::from_millis(20);
+/// The gauge is set when it is asked for; a backlog of a minute's saturation takes this long at the most.
+const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
+
+/// One server under one load.
+struct Measured {
+    server: &'static str,
+    outcome: Outcome,
+    /// CPU seconds until the last answer: server and engine.
+    at_answer: [f64; 2],
+    /// The same until everything is in the store.
+    at_rest: [f64; 2],
+    drain_seconds: f64,
+    memory: [Memory; 2],
+    /// Share of the machine that was used by none of the processes measured.
+    others: f64,
+}
+
+/// What was acknowledged, in all.
+#[derive(Default)]
+struct Ledger {
+    runs: u64,
+    events: u64,
+    purchases: u64,
+    purchases_cents: u64,
+}
+
+/// Measures and prints.
+///
+/// # Errors
+/// When something cannot be started, or the store does not hold what was acknowledged.
+pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
+    machine::show(&place.directory()?)?;
+    let (mut saturated, mut steady) = (Vec::new(), Vec::new());
+    let bare = Server::bare().await?;
+    let mut ledger = Ledger::default();
+    both("bare hyper", &bare, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    drop(bare);
+
+    let alone = Server::passant(place, Kind::Away, &[]).await?;
+    let mut ledger = Ledger::default();
+    both("collector alone", &alone, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    let spooled = alone.metric("passant_spool_events").await?;
+    ensure!(spooled == ledger.events as f64, "{spooled} events in the spool, {} acknowledged", ledger.events);
+    drop(alone);
+
+    let whole = Server::passant(place, Kind::Engine, &[]).await?;
+    let engine = whole.store().await?;
+    let mut ledger = Ledger::default();
+    both("whole product", &whole, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    let visible = probes(&whole, &mut ledger).await?;
+    drained(&whole).await?;
+    verify(&engine, &ledger).await?;
+    let before = store::on_disk(&engine).await?;
+    store::merge_all(&engine).await?;
+    let after = store::on_disk(&engine).await?;
+    whole.stop().await?;
+
+    show("saturated, 64 connections", &saturated);
+    show("600 events/s, 64 connections", &steady);
+    print(
+        "whole product",
+        &[
+            row(["what", "value"]),
+            vec!["from the 202 to the report, p50".into(), format!("{:.2} s", visible[PROBES / 2])],
+            vec!["from the 202 to the report, p99 (of 50)".into(), format!("{:.2} s", visible[PROBES - 1])],
+            vec!["disk an event, as shipped".into(), format!("{:.1} B in {} parts", before.each(), before.parts)],
+            vec!["disk an event, merged".into(), format!("{:.1} B in {} parts", after.each(), after.parts)],
+            vec!["events acknowledged = events stored".into(), ledger.events.to_string()],
+        ],
+    );
+    Ok(())
+}
+
+/// Warm-up, saturation and steady load of one server.
+async fn both(
+    name: &'static str,
+    server: &Server,
+    seconds: u64,
+    ledger: &mut Ledger,
+    (saturated, steady): (&mut Vec<Measured>, &mut Vec<Measured>),
+) -> Result<()> {
+    measured(name, server, ledger, (WARM_UP_SECONDS, None)).await?;
+    saturated.push(measured(name, server, ledger, (seconds, None)).await?);
+    steady.push(measured(name, server, ledger, (seconds, Some(STEADY_PER_SECOND))).await?);
+    Ok(())
+}
+
+async fn measured(
+    name: &'static str,
+    server: &Server,
+    ledger: &mut Ledger,
+    (seconds, per_second): (u64, Option<u64>),
+) -> Result<Measured> {
+    let engine = server.engine_pid();
+    let cpu = || -> Result<[f64; 2]> {
+        Ok([process::cpu_seconds(server.pid()?)?, engine.map_or(Ok(0.0), process::cpu_seconds)?])
+    };
+    let (before, machine_before, began) = (cpu()?, process::machine_cpu_seconds()?, Instant::now());
+    let outcome = ledger.load(server, seconds, per_second).await?;
+    let (at_answer, machine_after, elapsed) = (cpu()?, process::machine_cpu_seconds()?, began.elapsed());
+    let memory = [process::memory(server.pid()?)?, engine.map_or(Ok(Memory::default()), process::memory)?];
+    let drain_seconds = if engine.is_some() { drained(server).await? } else { 0.0 };
+    let spent = |after: [f64; 2]| [after[0] - before[0], after[1] - before[1]];
+    let at_rest = spent(cpu()?);
+    let at_answer = spent(at_answer);
+    let ours = at_answer[0] + at_answer[1] + outcome.cpu_seconds;
+    let cores = std::thread::available_parallelism()?.get() as f64;
+    let others = (machine_after - machine_before - ours).max(0.0) / elapsed.as_secs_f64() / cores;
+    Ok(Measured { server: name, outcome, at_answer, at_rest, drain_seconds, memory, others })
+}
+
+impl Ledger {
+    /// One run of the load client.
+    async fn load(&mut self, server: &Server, seconds: u64, per_second: Option<u64>) -> Result<Outcome> {
+        self.runs += 1;
+        let order = serde_json::to_string(&Order { seconds, per_second, run: self.runs })?;
+        let mut client = Command::new(std::env::current_exe()?);
+        client.args(["load", &server.public().to_string(), &order]);
+        let output = client.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
+        ensure!(output.status.success(), "the load client failed");
+        let outcome: Outcome = serde_json::from_slice(&output.stdout)?;
+        ensure!(
+            outcome.discarded == 0 && outcome.refused == 0,
+            "{} events were discarded and {} refused, expected none",
+            outcome.discarded,
+            outcome.refused
+        );
+        self.events += outcome.acknowledged;
+        self.purchases += outcome.purchases;
+        self.purchases_cents += outcome.purchases_cents;
+        Ok(outcome)
+    }
+}
+
+/// Waits until everything is in the store, and says how long it took.
+async fn drained(server: &Server) -> Result<f64> {
+    let began = Instant::now();
+    while server.metric("passant_spool_events").await? > 0.0 {
+        ensure!(began.elapsed() < DRAIN_PATIENCE, "the spool is not empty after {DRAIN_PATIENCE:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// Events with names of their own, sent amid steady load; the seconds after which a report shows each, sorted.
+async fn probes(server: &Server, ledger: &mut Ledger) -> Result<Vec<f64>> {
+    let bearer = format!("Bearer {}", server.token().await?);
+    let client = HttpClient::new(server.public());
+    let question = json!({
+        "site_id": "example.com", "metrics": ["events"], "date_range": "all", "dimensions": ["event:name"],
+        "filters": [["contains", "event:name", ["Probe"]]], "pagination": {"limit": 1000},
+    });
+    let question = question.to_string();
+    let (mut acknowledged, mut visible) = (Vec::new(), Vec::<Option<f64>>::new());
+    let work = async {
+        while visible.iter().flatten().count() < PROBES {
+            let due = acknowledged.last().is_none_or(|last: &Instant| last.elapsed() >= PROBE_EVERY);
+            if due && acknowledged.len() < PROBES {
+                let name = format!("Probe {}", ["A", "B", "C", "D", "E"][acknowledged.len() / 10].repeat(1 + acknowledged.len() % 10));
+                let body = json!({"n": name, "u": "https://www.example.com/", "d": "example.com"}).to_string();
+                let headers = [("content-type", "text/plain"), ("user-agent", FIREFOX)];
+                let answer = client.send(Method::POST, "/api/event", &headers, body).await?;
+                ensure!(answer.status == 202 && answer.header("x-passant-discarded").is_empty(), "a probe was not taken");
+                acknowledged.push(Instant::now());
+                visible.push(None);
+            }
+            let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+            let answer = client.send(Method::POST, "/api/v2/query", &headers, question.clone()).await?;
+            ensure!(answer.status == 200, "{}", answer.text());
+            let report = answer.json();
+            for (index, seen) in visible.iter_mut().enumerate().filter(|(_, seen)| seen.is_none()) {
+                if shows(&report, index) {
+                    *seen = Some(acknowledged[index].elapsed().as_secs_f64());
+                }
+            }
+            tokio::time::sleep(POLL_EVERY).await;
+        }
+        Ok(())
+    };
+    let (loaded, probed) = tokio::join!(ledger.load(server, PROBE_LOAD_SECONDS, Some(STEADY_PER_SECOND)), work);
+    loaded?;
+    probed?;
+    ledger.events += PROBES as u64;
+    let mut seconds: Vec<f64> = visible.into_iter().collect::<Option<_>>().context("a probe was never shown")?;
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds)
+}
+
+/// Whether a report has a probe's row, and counts it once.
+fn shows(report: &Value, probe: usize) -> bool {
+    let name = format!("Probe {}", ["A", "B", "C", "D", "E"][probe / 10].repeat(1 + probe % 10));
+    let rows = report["results"].as_array().map_or(&[][..], Vec::as_slice);
+    rows.iter().any(|row| row["dimensions"][0] == name.as_str() && row["metrics"][0] == 1)
+}
+
+/// Counts, and by the amounts of purchases, no two of which are alike, that none is lost while another is doubled.
+async fn verify(engine: &passant_store::Store, ledger: &Ledger) -> Result<()> {
+    let expected = [
+        ("count()", ledger.events),
+        ("countIf(name = 'Purchase')", ledger.purchases),
+        ("uniqExactIf(revenue_amount, name = 'Purchase')", ledger.purchases),
+        ("sum(revenue_amount) * 100", ledger.purchases_cents),
+    ];
+    for (what, expected) in expected {
+        let found = store::number(engine, what, "events").await?;
+        ensure!(found == expected, "{what} is {found} in the store, but {expected} was acknowledged");
+    }
+    Ok(())
+}
+
+fn show(load: &str, measured: &[Measured]) {
+    let each = |seconds: f64, outcome: &Outcome| seconds * 1e6 / outcome.acknowledged as f64;
+    let bare = measured.first().map_or(f64::NAN, |bare| each(bare.at_answer[0], &bare.outcome));
+    let mut rows = vec![row([
+        "server",
+        "events/s",
+        "p50 ms",
+        "p99 ms",
+        "server µs",
+        "× bare",
+        "engine µs",
+        "all, shipped µs",
+        "× bare",
+        "drain s",
+        "server MiB",
+        "engine MiB (anon)",
+        "others' CPU",
+    ])];
+    for one in measured {
+        let server = each(one.at_answer[0], &one.outcome);
+        let all = each(one.at_rest[0] + one.at_rest[1], &one.outcome);
+        rows.push(vec![
+            one.server.to_owned(),
+            format!("{:.0}", one.outcome.acknowledged as f64 / one.outcome.seconds),
+            format!("{:.1}", one.outcome.p50_milliseconds),
+            format!("{:.1}", one.outcome.p99_milliseconds),
+            format!("{server:.1}"),
+            format!("{:.2}", server / bare),
+            format!("{:.1}", each(one.at_rest[1], &one.outcome)),
+            format!("{all:.1}"),
+            format!("{:.2}", all / bare),
+            format!("{:.1}", one.drain_seconds),
+            format!("{:.0}", one.memory[0].resident),
+            format!("{:.0} ({:.0})", one.memory[1].resident, one.memory[1].anonymous),
+            format!("{:.0} %", one.others * 100.0),
+        ]);
+    }
+    print(load, &rows);
+}
+
+const _: () = assert!(CONNECTIONS == 64, "the headings say so");

@@ -1,0 +1,119 @@
+//! `bench`: measures what an event costs, and says so beside the goals.
+//!
+//! Invariant: load, server and engine are processes of their own, so that each one's CPU is the kernel's own
+//! account of it. What is measured stands in `collect` and `demo`; here is only the command line.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+mod bare;
+mod collect;
+mod demo;
+mod machine;
+mod load;
+mod process;
+mod server;
+mod store;
+mod table;
+mod traffic;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand};
+
+/// What an event costs: the real server beside a bare one, under self-made load.
+#[derive(Debug, Parser)]
+#[command(name = "bench", after_help = "\
+Examples:
+  bench collect                       three servers, 30 s saturated and 30 s at 600 events/s each
+  bench collect --seconds 120         the same, longer
+  bench demo                          load time, disk and memory of the demo site's 2,000,000 events
+  bench demo --events 200000          fewer
+  bench machine                       processor, memory and what a sync costs
+  bench bare                          the bare server alone, to point another client at")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Cost and latency of a beacon, its way into a report, and what it takes on disk
+    Collect {
+        #[command(flatten)]
+        place: Place,
+        /// How long each server is saturated, and how long it gets steady load
+        #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+        seconds: u64,
+    },
+    /// Load time, disk and memory of the demo site
+    Demo {
+        #[command(flatten)]
+        place: Place,
+        /// How many events it has
+        #[arg(long, value_name = "N", default_value_t = 2_000_000)]
+        events: u64,
+    },
+    /// What this machine is
+    Machine {
+        #[command(flatten)]
+        place: Place,
+    },
+    /// A server that reads each request and answers 202, until it is killed
+    Bare,
+    /// The load client, as `collect` starts it
+    #[command(hide = true)]
+    Load {
+        server: SocketAddr,
+        order: String,
+    },
+}
+
+/// Where the binary and the data are.
+#[derive(Args, Clone, Debug)]
+struct Place {
+    /// The server to measure; by default the one that the same build made
+    #[arg(long, value_name = "FILE")]
+    passant: Option<PathBuf>,
+    /// Where data directories are made, on the disk in question; by default beside this binary
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
+}
+
+impl Place {
+    fn passant(&self) -> Result<PathBuf> {
+        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name("passant"));
+        let path = self.passant.clone().map_or_else(beside, Ok)?;
+        anyhow::ensure!(path.exists(), "{} is not there: `make build` makes it", path.display());
+        Ok(path.canonicalize()?)
+    }
+
+    fn directory(&self) -> Result<PathBuf> {
+        let beside = || Ok::<_, std::io::Error>(std::env::current_exe()?.with_file_name(""));
+        Ok(self.directory.clone().map_or_else(beside, Ok)?.canonicalize()?)
+    }
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    // The client on one thread takes as little as can be from the servers that share its processor.
+    let mut runtime = match arguments.command {
+        Command::Load { .. } => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(run(arguments.command))
+}
+
+async fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Collect { place, seconds } => collect::run(&place, seconds).await,
+        Command::Demo { place, events } => demo::run(&place, events).await,
+        Command::Machine { place } => machine::show(&place.directory()?),
+        Command::Bare => bare::serve().await,
+        Command::Load { server, order } => {
+            let outcome = load::run(server, serde_json::from_str(&order)?).await?;
+            println!("{}", serde_json::to_string(&outcome)?);
+            Ok(())
+        }
+    }
+}

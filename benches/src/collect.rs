@@ -89,7 +89,10 @@ pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
             row(["what", "value"]),
             vec!["from the 202 to the report, p50".into(), format!("{:.2} s", visible[PROBES / 2])],
             vec!["from the 202 to the report, p99 (of 50)".into(), format!("{:.2} s", visible[PROBES - 1])],
-            vec!["disk an event, as shipped".into(), format!("{:.1} B in {} parts", before.each(), before.parts)],
+            vec![
+                "disk an event, as shipped".into(),
+                format!("{:.1} B in {} parts", before.each(), before.parts),
+            ],
             vec!["disk an event, merged".into(), format!("{:.1} B in {} parts", after.each(), after.parts)],
             vec!["events acknowledged = events stored".into(), ledger.events.to_string()],
         ],
@@ -182,11 +185,18 @@ async fn probes(server: &Server, ledger: &mut Ledger) -> Result<Vec<f64>> {
         while visible.iter().flatten().count() < PROBES {
             let due = acknowledged.last().is_none_or(|last: &Instant| last.elapsed() >= PROBE_EVERY);
             if due && acknowledged.len() < PROBES {
-                let name = format!("Probe {}", ["A", "B", "C", "D", "E"][acknowledged.len() / 10].repeat(1 + acknowledged.len() % 10));
-                let body = json!({"n": name, "u": "https://www.example.com/", "d": "example.com"}).to_string();
+                let name = format!(
+                    "Probe {}",
+                    ["A", "B", "C", "D", "E"][acknowledged.len() / 10].repeat(1 + acknowledged.len() % 10)
+                );
+                let body =
+                    json!({"n": name, "u": "https://www.example.com/", "d": "example.com"}).to_string();
                 let headers = [("content-type", "text/plain"), ("user-agent", FIREFOX)];
                 let answer = client.send(Method::POST, "/api/event", &headers, body).await?;
-                ensure!(answer.status == 202 && answer.header("x-passant-discarded").is_empty(), "a probe was not taken");
+                ensure!(
+                    answer.status == 202 && answer.header("x-passant-discarded").is_empty(),
+                    "a probe was not taken"
+                );
                 acknowledged.push(Instant::now());
                 visible.push(None);
             }
@@ -203,11 +213,13 @@ async fn probes(server: &Server, ledger: &mut Ledger) -> Result<Vec<f64>> {
         }
         Ok(())
     };
-    let (loaded, probed) = tokio::join!(ledger.load(server, PROBE_LOAD_SECONDS, Some(STEADY_PER_SECOND)), work);
+    let (loaded, probed) =
+        tokio::join!(ledger.load(server, PROBE_LOAD_SECONDS, Some(STEADY_PER_SECOND)), work);
     loaded?;
     probed?;
     ledger.events += PROBES as u64;
-    let mut seconds: Vec<f64> = visible.into_iter().collect::<Option<_>>().context("a probe was never shown")?;
+    let mut seconds: Vec<f64> =
+        visible.into_iter().collect::<Option<_>>().context("a probe was never shown")?;
     seconds.sort_by(f64::total_cmp);
     Ok(seconds)
 }

@@ -25,7 +25,9 @@ const TIMES: usize = 5;
 pub(crate) async fn run(place: &Place, events: u64) -> Result<()> {
     machine::show(&place.directory()?)?;
     let began = Instant::now();
-    let server = Server::passant(place, Kind::Engine, &["--demo".into(), "--demo-events".into(), events.to_string()]).await?;
+    let server =
+        Server::passant(place, Kind::Engine, &["--demo".into(), "--demo-events".into(), events.to_string()])
+            .await?;
     let filled = server.logged("the demo site is filled", PATIENCE).await?;
     let since_start = began.elapsed().as_secs_f64();
     let engine_pid = server.engine_pid().context("the engine ended")?;
@@ -33,7 +35,11 @@ pub(crate) async fn run(place: &Place, events: u64) -> Result<()> {
     let loaded = process::memory(engine_pid)?;
     let engine = server.store().await?;
     let stored = store::number(&engine, "count()", "events WHERE import_id > 0").await?;
-    ensure!(filled["events"] == json!(stored), "{stored} demo events in the store, {} made", filled["events"]);
+    ensure!(
+        filled["events"] == json!(stored),
+        "{stored} demo events in the store, {} made",
+        filled["events"]
+    );
     let before = store::on_disk(&engine).await?;
     let reports = reports(&server).await?;
     let asked = process::memory(engine_pid)?;
@@ -45,14 +51,20 @@ pub(crate) async fn run(place: &Place, events: u64) -> Result<()> {
 
     let seconds = filled["seconds"].as_f64().unwrap_or(f64::NAN);
     let memory = |memory: process::Memory| {
-        format!("{:.0} MiB resident, {:.0} anonymous, {:.0} peak", memory.resident, memory.anonymous, memory.peak)
+        format!(
+            "{:.0} MiB resident, {:.0} anonymous, {:.0} peak",
+            memory.resident, memory.anonymous, memory.peak
+        )
     };
     let mut rows = vec![
         row(["what", "value"]),
         vec!["events".into(), stored.to_string()],
         vec!["load, as logged".into(), format!("{seconds:.1} s, {:.0} events/s", stored as f64 / seconds)],
         vec!["from the start of a fresh server".into(), format!("{since_start:.1} s")],
-        vec!["CPU an event, server and engine".into(), format!("{:.1} µs", loading_cpu * 1e6 / stored as f64)],
+        vec![
+            "CPU an event, server and engine".into(),
+            format!("{:.1} µs", loading_cpu * 1e6 / stored as f64),
+        ],
         vec!["disk an event, as loaded".into(), format!("{:.1} B in {} parts", before.each(), before.parts)],
         vec!["disk an event, merged".into(), format!("{:.1} B in {} parts", after.each(), after.parts)],
         vec!["engine, loaded".into(), memory(loaded)],
@@ -60,7 +72,11 @@ pub(crate) async fn run(place: &Place, events: u64) -> Result<()> {
         vec!["engine, after the merge".into(), memory(merged)],
         vec!["server".into(), memory(own)],
     ];
-    rows.extend(reports.into_iter().map(|(name, milliseconds)| vec![name.to_owned(), format!("{milliseconds:.0} ms")]));
+    rows.extend(
+        reports
+            .into_iter()
+            .map(|(name, milliseconds)| vec![name.to_owned(), format!("{milliseconds:.0} ms")]),
+    );
     print("demo site", &rows);
     Ok(())
 }
@@ -70,7 +86,10 @@ async fn reports(server: &Server) -> Result<Vec<(&'static str, f64)>> {
     let questions = [
         ("report: visitors, visits, pageviews", json!({"metrics": ["visitors", "visits", "pageviews"]})),
         ("report: pages by visitors", json!({"metrics": ["visitors"], "dimensions": ["event:page"]})),
-        ("report: sources by visitors", json!({"metrics": ["visitors", "bounce_rate"], "dimensions": ["visit:source"]})),
+        (
+            "report: sources by visitors",
+            json!({"metrics": ["visitors", "bounce_rate"], "dimensions": ["visit:source"]}),
+        ),
     ];
     let client = HttpClient::new(server.public());
     let bearer = format!("Bearer {}", server.token().await?);

@@ -107,7 +107,8 @@ async fn connection(server: SocketAddr, order: Order, mut pace: Pace) -> Result<
         let began = match order.per_second {
             None => Instant::now(),
             Some(rate) => {
-                let due = pace.start + Duration::from_secs_f64((turn * CONNECTIONS + pace.index) as f64 / rate as f64);
+                let due = pace.start
+                    + Duration::from_secs_f64((turn * CONNECTIONS + pace.index) as f64 / rate as f64);
                 let free = Instant::now();
                 tokio::time::sleep_until(due).await;
                 // A request that had to wait for the answer before it has waited for the server all that time.

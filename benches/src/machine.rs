@@ -16,10 +16,15 @@ const SYNCS: usize = 300;
 #[expect(clippy::print_stdout, reason = "a benchmark prints what it was measured on")]
 pub(crate) fn show(directory: &Path) -> Result<()> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':')).map_or("", |(_, name)| name.trim());
+    let model = cpu
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
+        .map_or("", |(_, name)| name.trim());
     let memory = std::fs::read_to_string("/proc/meminfo")?;
-    let kibibytes: f64 =
-        memory.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok()).unwrap_or(0.0);
+    let kibibytes: f64 = memory
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0.0);
     let cores = std::thread::available_parallelism()?;
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let [p50, p95] = sync_milliseconds(directory)?;

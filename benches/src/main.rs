@@ -7,8 +7,8 @@
 mod bare;
 mod collect;
 mod demo;
-mod machine;
 mod load;
+mod machine;
 mod process;
 mod server;
 mod store;
@@ -23,14 +23,17 @@ use clap::{Args, Parser, Subcommand};
 
 /// What an event costs: the real server beside a bare one, under self-made load.
 #[derive(Debug, Parser)]
-#[command(name = "bench", after_help = "\
+#[command(
+    name = "bench",
+    after_help = "\
 Examples:
   bench collect                       three servers, 30 s saturated and 30 s at 600 events/s each
   bench collect --seconds 120         the same, longer
   bench demo                          load time, disk and memory of the demo site's 2,000,000 events
   bench demo --events 200000          fewer
   bench machine                       processor, memory and what a sync costs
-  bench bare                          the bare server alone, to point another client at")]
+  bench bare                          the bare server alone, to point another client at"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -63,10 +66,7 @@ enum Command {
     Bare,
     /// The load client, as `collect` starts it
     #[command(hide = true)]
-    Load {
-        server: SocketAddr,
-        order: String,
-    },
+    Load { server: SocketAddr, order: String },
 }
 
 /// Where the binary and the data are.

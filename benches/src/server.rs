@@ -70,7 +70,8 @@ impl Server {
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(place.directory()?)?;
         let config = if kind == Kind::Away { format!("{CONFIG}{AWAY}") } else { CONFIG.to_owned() };
         std::fs::write(directory.path().join("passant.toml"), config)?;
-        cli(&binary, directory.path(), &["site", "add", "example.com", "--timezone", "Europe/Berlin"]).await?;
+        cli(&binary, directory.path(), &["site", "add", "example.com", "--timezone", "Europe/Berlin"])
+            .await?;
         let mut command = Command::new(&binary);
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]).args(arguments);
         command.args(here(directory.path()));
@@ -79,7 +80,9 @@ impl Server {
         let log = Arc::default();
         tokio::spawn(keep(BufReader::new(child.stderr.take().context("piped")?).lines(), Arc::clone(&log)));
         let listening = wait_for_line(&log, "listening", Duration::from_secs(30)).await?;
-        let address = |name: &str| Ok::<SocketAddr, anyhow::Error>(listening[name].as_str().context("an address")?.parse()?);
+        let address = |name: &str| {
+            Ok::<SocketAddr, anyhow::Error>(listening[name].as_str().context("an address")?.parse()?)
+        };
         let passant = Passant { binary, directory, admin: address("admin")?, log };
         Ok(Self { child, public: address("public")?, passant: Some(passant) })
     }

@@ -32,7 +32,8 @@ pub(crate) async fn number(store: &Store, what: &str, source: &str) -> Result<u6
 /// # Errors
 /// What the store says.
 pub(crate) async fn on_disk(store: &Store) -> Result<OnDisk> {
-    let parts = format!("system.parts WHERE active AND database = '{}' AND table = 'events'", store.database());
+    let parts =
+        format!("system.parts WHERE active AND database = '{}' AND table = 'events'", store.database());
     Ok(OnDisk {
         rows: number(store, "sum(rows)", &parts).await?,
         bytes: number(store, "sum(bytes_on_disk)", &parts).await?,

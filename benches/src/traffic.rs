@@ -38,7 +38,8 @@ const REFERRERS: &[&str] = &[
 ];
 const LANGUAGES: &[&str] =
     &["en-US,en;q=0.9", "de-DE,de;q=0.9,en;q=0.8", "fr-FR,fr;q=0.8,en-US;q=0.5,en;q=0.3", "pt-BR,pt;q=0.9"];
-const PROPS: &[&str] = &["", "", r#","p":{"plan":"pro","variant":"B","logged_in":true}"#, r#","p":{"author":"jane"}"#];
+const PROPS: &[&str] =
+    &["", "", r#","p":{"plan":"pro","variant":"B","logged_in":true}"#, r#","p":{"author":"jane"}"#];
 const CUSTOM: &[&str] = &["Signup", "Download", "Outbound Link: Click", "Newsletter"];
 
 /// Visitors: one address each, of as many prefixes.
@@ -69,8 +70,14 @@ pub(crate) struct Beacon {
 impl Traffic {
     /// The requests of one connection.
     pub(crate) fn new(seed: u64, purchases: Purchases) -> Self {
-        let mut traffic =
-            Self { random: seed, purchases, head: String::new(), page: "/", left_in_visit: 0, after_pageview: false };
+        let mut traffic = Self {
+            random: seed,
+            purchases,
+            head: String::new(),
+            page: "/",
+            left_in_visit: 0,
+            after_pageview: false,
+        };
         // Neighbouring seeds begin alike.
         traffic.draw(1);
         traffic
@@ -133,7 +140,8 @@ impl Traffic {
 
     fn beacon(&self, name: &str, rest: &str) -> Beacon {
         let page = self.page;
-        let body = format!(r#"{{"n":"{name}","v":31,"u":"https://www.example.com{page}","d":"example.com"{rest}}}"#);
+        let body =
+            format!(r#"{{"n":"{name}","v":31,"u":"https://www.example.com{page}","d":"example.com"{rest}}}"#);
         let mut request = String::with_capacity(self.head.len() + body.len() + 32);
         request.push_str(&self.head);
         write!(request, "content-length: {}\r\n\r\n{body}", body.len()).expect("a String takes all");

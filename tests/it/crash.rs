@@ -94,3 +94,36 @@ async fn a_visit_goes_on_after_a_crash() {
         "the day's key and the visit survive"
     );
 }
+
+/// What a process leaves that dies between the INSERT and the removal of its segment, or a spool restored from a copy.
+#[tokio::test(flavor = "multi_thread")]
+async fn segments_that_the_store_holds_already_are_not_inserted_again() {
+    let mut passant = Passant::start_with(eager_to_seal()).await;
+    let oracle = Oracle::default();
+    let server = passant.public();
+    let engine = passant.engine_pid().await;
+    signal(engine, Signal::STOP);
+    for visitor in 0..100 {
+        oracle.send(&server, visitor).await;
+    }
+    let spool = passant.data().join("spool");
+    let sealed = || {
+        let files = std::fs::read_dir(&spool).unwrap().map(|entry| entry.unwrap().path());
+        let (open, sealed): (Vec<_>, Vec<_>) = files
+            .filter(|path| path.extension().is_some())
+            .partition(|path| path.extension().is_some_and(|extension| extension == "open"));
+        open.is_empty().then_some(sealed).filter(|sealed| !sealed.is_empty())
+    };
+    let segments = until("everything is sealed", || std::future::ready(sealed())).await;
+    let kept: Vec<_> = segments.iter().map(|path| (path, std::fs::read(path).unwrap())).collect();
+    signal(engine, Signal::CONT);
+    oracle.verify(&passant).await;
+
+    passant.stop().await;
+    for (path, content) in kept {
+        std::fs::write(path, content).unwrap();
+    }
+    passant.run().await;
+    oracle.verify(&passant).await;
+    assert!(passant.metric("passant_ship_reconciled_total{action=\"skipped\"}").await >= 1.0);
+}

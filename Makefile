@@ -131,11 +131,15 @@ setup-test:
 			|| echo '    it could not be installed; see $(TARGET_DIR)/setup-test.log'; \
 	fi
 
-bench: setup ## measure; what is measured and how stands in benches/README.md
+bench: build ## measure; what is measured and how stands in benches/README.md
 	$(call say,measuring the spool: appends with group commit)
 	@$(CARGO) run --release --locked -p passant-spool --example append_rate
 	$(call say,measuring the pipeline: events a second in one thread)
 	@$(CARGO) run --release --locked -p passant-ingest --example pipeline_rate
+	$(call say,measuring a beacon beside a bare server: 4 minutes)
+	@$(CARGO) run --release --locked -p passant-benches -- collect
+	$(call say,measuring the demo site: load time and disk and memory)
+	@$(CARGO) run --release --locked -p passant-benches -- demo
 
 fuzz: setup ## the property tests, FUZZ_CASES cases each
 	$(call say,running the property tests with $(FUZZ_CASES) cases each)

@@ -41,6 +41,13 @@ struct Measured {
     others: f64,
 }
 
+/// The rows of both tables, a server each.
+#[derive(Default)]
+struct Tables {
+    saturated: Vec<Measured>,
+    steady: Vec<Measured>,
+}
+
 /// What was acknowledged, in all.
 #[derive(Default)]
 struct Ledger {
@@ -56,23 +63,20 @@ struct Ledger {
 /// When something cannot be started, or the store does not hold what was acknowledged.
 pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
     machine::show(&place.directory()?)?;
-    let (mut saturated, mut steady) = (Vec::new(), Vec::new());
+    let mut tables = Tables::default();
     let bare = Server::bare().await?;
-    let mut ledger = Ledger::default();
-    both("bare hyper", &bare, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    tables.fill("bare hyper", &bare, seconds).await?;
     drop(bare);
 
     let alone = Server::passant(place, Kind::Away, &[]).await?;
-    let mut ledger = Ledger::default();
-    both("collector alone", &alone, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    let ledger = tables.fill("collector alone", &alone, seconds).await?;
     let spooled = alone.metric("passant_spool_events").await?;
     ensure!(spooled == ledger.events as f64, "{spooled} events in the spool, {} acknowledged", ledger.events);
     drop(alone);
 
     let whole = Server::passant(place, Kind::Engine, &[]).await?;
     let engine = whole.store().await?;
-    let mut ledger = Ledger::default();
-    both("whole product", &whole, seconds, &mut ledger, (&mut saturated, &mut steady)).await?;
+    let mut ledger = tables.fill("whole product", &whole, seconds).await?;
     let visible = probes(&whole, &mut ledger).await?;
     drained(&whole).await?;
     verify(&engine, &ledger).await?;
@@ -81,8 +85,8 @@ pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
     let after = store::on_disk(&engine).await?;
     whole.stop().await?;
 
-    show("saturated, 64 connections", &saturated);
-    show("600 events/s, 64 connections", &steady);
+    show("saturated, 64 connections", &tables.saturated);
+    show("600 events/s, 64 connections", &tables.steady);
     print(
         "whole product",
         &[
@@ -100,18 +104,15 @@ pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Warm-up, saturation and steady load of one server.
-async fn both(
-    name: &'static str,
-    server: &Server,
-    seconds: u64,
-    ledger: &mut Ledger,
-    (saturated, steady): (&mut Vec<Measured>, &mut Vec<Measured>),
-) -> Result<()> {
-    measured(name, server, ledger, (WARM_UP_SECONDS, None)).await?;
-    saturated.push(measured(name, server, ledger, (seconds, None)).await?);
-    steady.push(measured(name, server, ledger, (seconds, Some(STEADY_PER_SECOND))).await?);
-    Ok(())
+impl Tables {
+    /// Warm-up, saturation and steady load of one server.
+    async fn fill(&mut self, name: &'static str, server: &Server, seconds: u64) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        measured(name, server, &mut ledger, (WARM_UP_SECONDS, None)).await?;
+        self.saturated.push(measured(name, server, &mut ledger, (seconds, None)).await?);
+        self.steady.push(measured(name, server, &mut ledger, (seconds, Some(STEADY_PER_SECOND))).await?);
+        Ok(ledger)
+    }
 }
 
 async fn measured(
@@ -226,9 +227,14 @@ async fn probes(server: &Server, ledger: &mut Ledger) -> Result<Vec<f64>> {
 
 /// Whether a report has a probe's row, and counts it once.
 fn shows(report: &Value, probe: usize) -> bool {
-    let name = format!("Probe {}", ["A", "B", "C", "D", "E"][probe / 10].repeat(1 + probe % 10));
+    let name = probe_name(probe);
     let rows = report["results"].as_array().map_or(&[][..], Vec::as_slice);
     rows.iter().any(|row| row["dimensions"][0] == name.as_str() && row["metrics"][0] == 1)
+}
+
+/// In letters alone, since the pipeline takes longer numbers for identifiers and replaces them.
+fn probe_name(probe: usize) -> String {
+    format!("Probe {}", ["A", "B", "C", "D", "E"][probe / 10].repeat(1 + probe % 10))
 }
 
 /// Counts, and by the amounts of purchases, no two of which are alike, that none is lost while another is doubled.

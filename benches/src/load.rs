@@ -159,7 +159,7 @@ async fn reply(stream: &mut TcpStream, received: &mut Vec<u8>) -> Result<Reply> 
             continue;
         }
         return Ok(match head.get(9..12) {
-            Some("202") if head.contains("x-passant-discarded") => Reply::Discarded,
+            Some("202") if head.contains("\r\nx-passant-discarded: ") => Reply::Discarded,
             Some("202") => Reply::Stored,
             Some("429" | "503") => Reply::Refused,
             _ => bail!("an answer that no load should get: {}", head.lines().next().unwrap_or_default()),

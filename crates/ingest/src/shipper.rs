@@ -34,12 +34,10 @@ pub struct Shipper {
     pub oldest_event: u32,
 }
 
-/// Why shipping stopped for good; the segments stay where they are.
+/// Why shipping stopped for good; the segments stay where they are. Nothing that the store says is a reason: beacons
+/// are taken while a person mends it.
 #[derive(Debug, thiserror::Error)]
 pub enum ShipError {
-    /// The store needs a person, or holds what it cannot hold.
-    #[error(transparent)]
-    Store(#[from] passant_store::Error),
     /// A segment holds records of a version that this build does not know.
     #[error("batch {batch}: {source}; run the passant that wrote it")]
     Record {
@@ -67,9 +65,15 @@ impl Shipper {
     /// [`ShipError`] for what no waiting will mend.
     pub async fn run(mut self) -> Result<(), ShipError> {
         let mut left_behind: Vec<u64> = self.segments.pending().iter().map(|batch| batch.0).collect();
-        let mut visits = self.rebuild_visits(&left_behind).await?;
-        self.presence.complete_with(&visits);
-        while let Some(segment) = self.segments.next().await {
+        let mut visits = self.rebuild_visits(&left_behind).await;
+        let mut past_is_known = false;
+        loop {
+            // Visits of segments left behind are known once these are read; what came in since, the collector marked.
+            if !past_is_known && left_behind.is_empty() {
+                self.presence.complete_with(&visits);
+                past_is_known = true;
+            }
+            let Some(segment) = self.segments.next().await else { return Ok(()) };
             let id = segment.batch_id().0;
             let history = match left_behind.iter().position(|pending| *pending == id) {
                 Some(index) => {
@@ -80,17 +84,16 @@ impl Shipper {
             };
             let batch = self.batch(&segment, &mut visits).await?;
             self.metrics.open_visits.set(visits.len() as i64);
-            self.ship(&batch, history).await?;
+            self.ship(&batch, history).await;
             let oldest = segment.created();
             until_done(|| segment.remove()).await;
             let lag = oldest.elapsed().unwrap_or_default();
             self.metrics.ship_lag_seconds.observe(lag.as_secs_f64());
         }
-        Ok(())
     }
 
     /// The visits that were open when the oldest segment left behind was begun, as the store has them.
-    async fn rebuild_visits(&self, pending: &[u64]) -> Result<Visits, ShipError> {
+    async fn rebuild_visits(&self, pending: &[u64]) -> Visits {
         let since = self.oldest_event.saturating_sub(VISIT_GAP_SECONDS);
         let mut attempt = 0;
         loop {
@@ -101,9 +104,9 @@ impl Shipper {
                         batches_waiting = pending.len(),
                         "shipper started"
                     );
-                    return Ok(Visits::rebuild(rows));
+                    return Visits::rebuild(rows);
                 }
-                Err(error) => pause(error, &mut attempt, "reading open visits").await?,
+                Err(error) => pause(&error, &mut attempt, "reading open visits").await,
             }
         }
     }
@@ -129,18 +132,18 @@ impl Shipper {
     }
 
     /// Returns when the store holds every row of the batch.
-    async fn ship(&self, batch: &Batch, mut history: History) -> Result<(), ShipError> {
+    async fn ship(&self, batch: &Batch, mut history: History) {
         let mut attempt = 0;
         loop {
             match self.try_to_ship(batch, history).await {
                 Ok(()) => {
                     self.metrics.ship_batches.with_label_values(&["shipped"]).inc();
-                    return Ok(());
+                    return;
                 }
                 Err(error) => {
                     self.metrics.ship_batches.with_label_values(&["failed"]).inc();
                     history = History::Tried;
-                    pause(error, &mut attempt, "shipping a batch").await?;
+                    pause(&error, &mut attempt, "shipping a batch").await;
                 }
             }
         }
@@ -160,24 +163,18 @@ impl Shipper {
     }
 }
 
-/// Waits before the next try, or gives the error back if waiting will not mend it.
-async fn pause(
-    error: passant_store::Error,
-    attempt: &mut u32,
-    doing: &'static str,
-) -> Result<(), passant_store::Error> {
-    // A statement of ours that the store refuses is refused by this version of the store only: an operator who mends
-    // the server must not have to restart us as well.
-    if matches!(error, passant_store::Error::Stop { .. }) && *attempt > 8 {
-        return Err(error);
-    }
+/// Waits before the next try, for ever longer. What needs a person is said as such, and tried again all the same: who
+/// mends the store must not have to restart us as well.
+async fn pause(error: &passant_store::Error, attempt: &mut u32, doing: &'static str) {
     let wait = jittered(passant_store::Error::backoff(*attempt));
-    if *attempt == 0 || wait >= Duration::from_secs(5) {
-        tracing::warn!(doing, %error, wait_milliseconds = wait.as_millis() as u64, "the store is away; events wait in the spool");
+    let wait_milliseconds = wait.as_millis() as u64;
+    if !error.is_passing() {
+        tracing::error!(doing, %error, wait_milliseconds, "the store needs a person; events wait in the spool");
+    } else if *attempt == 0 || wait >= Duration::from_secs(5) {
+        tracing::warn!(doing, %error, wait_milliseconds, "the store is away; events wait in the spool");
     }
     *attempt += 1;
     tokio::time::sleep(wait).await;
-    Ok(())
 }
 
 /// Between half and all of `wait`, so that nodes that failed together do not come back together.

@@ -13,11 +13,11 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
 
     visitor_id        UInt64 COMMENT 'one pseudonym of one site-local day; its key is destroyed when that day has ended' CODEC(ZSTD(1)),
     visit_id          UInt64 COMMENT 'the visit this event belongs to' CODEC(ZSTD(1)),
-    visit_start       DateTime('UTC') COMMENT 'time of the first event of the visit' CODEC(Delta(4), ZSTD(1)),
-    visit_sequence    UInt32 COMMENT 'number of the event within its visit, from 1, in arrival order' CODEC(Delta(4), ZSTD(1)),
+    visit_start       DateTime('UTC') COMMENT 'time of the first event of the visit' CODEC(ZSTD(1)),
+    visit_sequence    UInt32 COMMENT 'number of the event within its visit, from 1, in arrival order' CODEC(DoubleDelta, ZSTD(1)),
     visits            UInt8 COMMENT '1 on the first event of a visit, else 0' CODEC(ZSTD(1)),
     bounces           Int8 COMMENT '+1 on the first interactive event of a visit, -1 on its second, else 0' CODEC(ZSTD(1)),
-    duration_seconds  UInt32 COMMENT 'seconds since the previous non-engagement event of the visit' CODEC(ZSTD(1)),
+    duration_seconds  UInt32 COMMENT 'seconds since the previous non-engagement event of the visit' CODEC(T64, ZSTD(1)),
     entry_hostname    LowCardinality(String) COMMENT 'host of the first pageview of the visit; blank before it' CODEC(ZSTD(1)),
     entry_pathname    LowCardinality(String) COMMENT 'path of the first pageview of the visit; blank before it' CODEC(ZSTD(1)),
     previous_hostname LowCardinality(String) COMMENT 'on a pageview: host of the pageview before it in the visit' CODEC(ZSTD(1)),
@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS {database}.events {on_cluster}
 )
 ENGINE = {merge_tree}
 PARTITION BY toYYYYMM(timestamp)
-ORDER BY (site_id, toDate(timestamp), visitor_id, timestamp, visit_sequence)
+-- Not the bare timestamp: a key that has both would no longer be cut by the date.
+ORDER BY (site_id, toDate(timestamp), visitor_id, visit_start, visit_sequence)
 -- A part is on disk, directory entry included, before its INSERT is answered: then its segment is removed.
 SETTINGS index_granularity = 8192, fsync_after_insert = 1, fsync_part_directory = 1;

@@ -107,6 +107,18 @@ async fn a_full_spool_answers_503_and_recovers_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spool_that_is_not_there_any_more_is_not_ready() {
+    let passant = Passant::start().await;
+    assert_eq!(passant.admin().get("/readyz").await.text(), "ready\n");
+    let (spool, aside) = (passant.data().join("spool"), passant.data().join("aside"));
+    std::fs::rename(&spool, &aside).unwrap();
+    let answer = passant.admin().get("/readyz").await;
+    assert_eq!((answer.status.as_u16(), answer.text().as_str()), (503, "the spool is not writable\n"));
+    std::fs::rename(&aside, &spool).unwrap();
+    assert_eq!(passant.admin().get("/readyz").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_halves_run_apart() {
     let role = |role: &str| Settings { arguments: vec!["--role".into(), role.into()], ..Settings::default() };
     let mut ingest = Passant::start_with(role("ingest")).await;

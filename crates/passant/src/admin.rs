@@ -38,8 +38,7 @@ impl Health {
             return Some("draining");
         }
         // Keys are made on first use from the system's randomness: where there is a process, there is a key.
-        let status = self.spool.as_ref()?.status();
-        (status.bytes >= status.capacity_bytes).then_some("the spool is full")
+        self.spool.as_ref().is_some_and(|spool| !spool.is_writable()).then_some("the spool is not writable")
     }
 }
 
@@ -53,7 +52,9 @@ pub(crate) fn router(health: Health, registry: Registry, refresh: Arc<dyn Fn() +
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {
-    match admin.health.not_ready() {
+    // The spool's disk is asked, which may take its time.
+    let reason = tokio::task::spawn_blocking(move || admin.health.not_ready()).await;
+    match reason.unwrap_or(Some("the check failed")) {
         None => (StatusCode::OK, "ready\n".to_owned()),
         Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
     }

@@ -3,7 +3,7 @@
 //! Invariant: as long as anything of a spool lives (a handle, the writer, a segment in the reader's hands) its
 //! lock file stays locked. No I/O happens on the caller's thread except in [`Spool::open`].
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -24,6 +24,9 @@ pub(crate) const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The file whose lock keeps a second writer out.
 const LOCK_NAME: &str = "LOCK";
+
+/// A file that is made and removed to see whether files can be.
+const PROBE_NAME: &str = "PROBE";
 
 /// What a spool stands on. The default is the operating system, observed by nobody.
 #[derive(Clone)]
@@ -150,6 +153,22 @@ impl Spool {
         }
     }
 
+    /// Whether an append would find room and a directory that takes files. Looks each time, so that a spool that
+    /// recovers is seen to; blocks for a few system calls and syncs nothing.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        let Shared { config, directory, file_system, ledger, .. } = &*self.handle.shared;
+        let has_room = ledger.bytes() < config.capacity_bytes
+            // If the disk does not tell, the file below will.
+            && file_system.free_bytes(directory).map_or(true, |free| free > config.reserve_bytes);
+        let probe = directory.join(PROBE_NAME);
+        // Two may look at once, and one may have died while it looked.
+        let made =
+            file_system.create(&probe).map(drop).or_else(|error| forgive(error, ErrorKind::AlreadyExists));
+        let removed = file_system.remove(&probe).or_else(|error| forgive(error, ErrorKind::NotFound));
+        has_room && made.and(removed).is_ok()
+    }
+
     /// What the spool holds and what went wrong.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -176,11 +195,15 @@ impl Shared {
     }
 }
 
+fn forgive(error: io::Error, kind: ErrorKind) -> io::Result<()> {
+    if error.kind() == kind { Ok(()) } else { Err(error) }
+}
+
 fn lock(file_system: &dyn FileSystem, directory: &Path) -> Result<Box<dyn Lock>, OpenError> {
     let path = directory.join(LOCK_NAME);
     let directory = || directory.to_owned();
     file_system.lock(&path).map_err(|source| match source.kind() {
-        io::ErrorKind::WouldBlock => {
+        ErrorKind::WouldBlock => {
             let holder = file_system.read(&path, 16).unwrap_or_default();
             let process = String::from_utf8_lossy(&holder).trim().parse().ok();
             OpenError::Locked { directory: directory(), process }

@@ -1,76 +1,12 @@
-//! What was acknowledged is stored, exactly once, whatever dies: the server, the engine, or both by the operator's hand.
+//! What a crash leaves behind is gone on from: visits, and batches that the store may hold. The crashes themselves, and
+//! that they lose and double nothing, are in `faults.rs`.
 
 use passant_tests::{Oracle, Passant, Settings, signal, until};
 use rustix::process::Signal;
 
-const CLIENTS: usize = 16;
-
-/// Numbers that differ from run to run of the loop, the same in each run of the test.
-fn scattered(seed: u64, below: u64) -> u64 {
-    seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(23) % below
-}
-
-async fn until_acknowledged(oracle: &Oracle, more: u64) {
-    let target = oracle.acknowledged() + usize::try_from(more).unwrap();
-    until("events are acknowledged", || async { (oracle.acknowledged() >= target).then_some(()) }).await;
-}
-
 fn eager_to_seal() -> Settings {
     // Many small batches: more moments at which to be killed.
     Settings { config: "[spool]\nseal_after_seconds = 0.1\n".into(), ..Settings::default() }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigkill_of_the_server_loses_and_doubles_nothing() {
-    let mut passant = Passant::start_with(eager_to_seal()).await;
-    let oracle = Oracle::default();
-    for run in 0..20 {
-        let load = oracle.load(&passant.public(), CLIENTS);
-        until_acknowledged(&oracle, 20 + scattered(run, 800)).await;
-        passant.kill().await;
-        load.stop().await;
-        passant.run().await;
-    }
-    oracle.verify(&passant).await;
-    assert!(oracle.acknowledged() > 400, "{} events say little", oracle.acknowledged());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigkill_of_the_engine_loses_and_doubles_nothing_and_beacons_are_still_taken() {
-    let passant = Passant::start_with(eager_to_seal()).await;
-    let oracle = Oracle::default();
-    let load = oracle.load(&passant.public(), CLIENTS);
-    for run in 0..20 {
-        // Kill it at work, not as it starts: one more batch has to be there first.
-        let shipped = "passant_ship_batches_total{result=\"shipped\"}";
-        let before = passant.metric(shipped).await;
-        until("a batch is shipped", || async { (passant.metric(shipped).await > before).then_some(()) })
-            .await;
-        until_acknowledged(&oracle, 20 + scattered(run, 400)).await;
-        let engine = passant.engine_pid().await;
-        // Not SEGV: one that is sent, and no fault, only disarms the handler for stack overflows.
-        signal(engine, if run % 3 == 2 { Signal::ABORT } else { Signal::KILL });
-        // Acknowledged while there is no engine.
-        until_acknowledged(&oracle, 20).await;
-        until("another engine runs", || async { (passant.engine_pid().await != engine).then_some(()) }).await;
-    }
-    load.stop().await;
-    oracle.verify(&passant).await;
-    assert!(passant.metric("passant_engine_restarts_total").await >= 20.0);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn sigterm_under_load_fails_no_request_that_was_taken() {
-    let mut passant = Passant::start_with(eager_to_seal()).await;
-    let oracle = Oracle::default();
-    for _ in 0..3 {
-        let load = oracle.load(&passant.public(), CLIENTS);
-        until_acknowledged(&oracle, 300).await;
-        passant.stop().await;
-        load.stop().await;
-        passant.run().await;
-    }
-    oracle.verify(&passant).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

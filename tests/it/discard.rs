@@ -28,6 +28,10 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
     let lonely =
         json!({"n": "engagement", "u": "https://example.com/", "d": "example.com", "sd": 10, "e": 3000});
     let plain = page("https://example.com/");
+    let repeated = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com", "k": "Zx81.1"});
+    // Another browser's, so that the lonely one stays without a visit.
+    let other = vec![("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:99.0) Gecko/20100101 Firefox/99.0")];
+    assert_eq!(passant.beacon_with(&repeated, &other).await.header("x-passant-discarded"), "");
     let cases = [
         ("objection", plain.clone(), vec![("sec-gpc", "1")]),
         ("objection", plain.clone(), vec![("dnt", "1")]),
@@ -39,6 +43,7 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
         ("bot", plain, vec![("user-agent", "")]),
         ("spam_referrer", spam, vec![]),
         ("no_visit", lonely, vec![]),
+        ("repeated", repeated, other),
     ];
     for (reason, beacon, headers) in cases {
         let metric = format!("passant_events_total{{outcome=\"{reason}\"}}");
@@ -49,9 +54,13 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
         assert_eq!(answer.header("x-plausible-dropped"), "1", "{reason}");
         assert_eq!(passant.metric(&metric).await, before + 1.0, "{reason}");
     }
-    assert_eq!(passant.metric("passant_events_total{outcome=\"accepted\"}").await, 0.0);
-    assert_eq!(passant.metric("passant_spool_events").await, 0.0);
-    assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]), "");
+    // The one that was repeated, once.
+    assert_eq!(passant.metric("passant_events_total{outcome=\"accepted\"}").await, 1.0);
+    passant_tests::until("the spool is empty", || async {
+        (passant.metric("passant_spool_events").await == 0.0).then_some(())
+    })
+    .await;
+    assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]).lines().count(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -64,6 +73,7 @@ async fn a_reason_that_no_test_here_names_does_not_exist() {
         "bot",
         "spam_referrer",
         "no_visit",
+        "repeated",
     ];
     let mut known: Vec<_> = passant_ingest::Discard::ALL.map(passant_ingest::Discard::as_str).to_vec();
     known.sort_unstable();

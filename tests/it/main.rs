@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
 
+mod accounting;
 mod beacon;
 mod command_line;
 mod crash;
 mod discard;
+mod faults;
 mod import_export;
+mod limits;
 mod operations;
+mod privacy;
 mod query;
 mod store;
 mod visits;

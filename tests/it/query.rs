@@ -1,24 +1,33 @@
 //! Reports say what they mean: each statement runs on the real engine, and its numbers are those of a naive replay.
 
+mod questions;
 mod reference;
 mod traffic;
 
 use std::sync::Arc;
 
-use jiff::{Timestamp, tz::TimeZone};
-use passant_query::{Access, Permission, QueryState, Report, Request, Site};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use passant_query::{Access, Answer, Goal, Permission, QueryState, Report, ReportRow, Request, Site, sql};
 use passant_store::Store;
 use passant_tests::TestEngine;
 use proptest::{
-    strategy::Strategy,
-    test_runner::{Config, TestRunner},
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
 };
 use serde_json::{Value, json};
 
+use questions::Questions;
 use traffic::Traffic;
 
 const NOW: &str = "2026-03-31T10:20:30Z";
-const CASES: u32 = 200;
+/// Questions of the differential test, unless `PASSANT_TEST_QUESTIONS` says otherwise.
+const QUESTIONS: usize = 2_000;
+/// Sites that they are asked of; each place is there several times.
+const SITES: u32 = 35;
+/// Fewer things to reach would mean that questions are refused which used to be answered.
+const TRIPLES_MIN: usize = 4_000;
+/// Questions that are under way at once; the engine has as many readers.
+const READERS: usize = 4;
 
 struct Open;
 
@@ -32,9 +41,9 @@ impl Access for Open {
     }
 }
 
-/// Each case has a site of its own, named by its number.
+/// A site in Berlin, named by its number.
 fn site(id: u32) -> Site {
-    Site { id, domain: id.to_string(), time_zone: TimeZone::get("Europe/Berlin").expect("time zone") }
+    Site::new(id, id.to_string(), TimeZone::get("Europe/Berlin").expect("time zone"))
 }
 
 fn now() -> Timestamp {
@@ -53,60 +62,108 @@ async fn ask(store: &Store, site_id: u32, body: Value) -> (Vec<(Vec<String>, Vec
     let answer = state(store).answer(&request, &site(site_id)).await;
     let answer =
         answer.unwrap_or_else(|error| panic!("{body}: {error}: {:?}", std::error::Error::source(&error)));
+    (rows(&answer), answer["meta"]["total_rows"].clone())
+}
+
+fn rows(answer: &Value) -> Vec<(Vec<String>, Vec<Value>)> {
     let rows = answer["results"].as_array().expect("rows").iter().map(|row| {
         let dimensions = row["dimensions"].as_array().expect("dimensions").iter();
         let metrics = row["metrics"].as_array().expect("metrics").clone();
         (dimensions.map(|label| label.as_str().expect("label").to_owned()).collect(), metrics)
     });
-    (rows.collect(), answer["meta"]["total_rows"].clone())
+    rows.collect()
 }
 
-#[tokio::test]
+/// Random numbers that are the same on every run, unless `PASSANT_TEST_SEED` says otherwise.
+fn runner() -> TestRunner {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let seed: u64 = number("PASSANT_TEST_SEED").unwrap_or(0);
+    let mut bytes = [7; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRunner::new_with_rng(Config::default(), TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_what_a_naive_replay_answers() {
     let engine = TestEngine::start().await;
-    let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
-    let runtime = tokio::runtime::Handle::current();
-    let store = engine.store().clone();
-    // The property runs on a thread of its own, so that it may wait for the store.
-    let outcome = tokio::task::spawn_blocking(move || {
-        let next_site = std::cell::Cell::new(1000);
-        runner.run(&(traffic::any_traffic(), reference::any_questions()), |(plan, questions)| {
-            let site_id = next_site.replace(next_site.get() + 1);
-            let traffic = Traffic::replay(&plan, &site(site_id));
-            runtime.block_on(async {
-                store.insert(&traffic.batch(u64::from(site_id))).await.expect("inserted");
-                for body in questions {
-                    check(&store, site_id, &traffic, body).await;
-                }
-            });
-            Ok(())
-        })
-    });
-    outcome.await.expect("ran").unwrap_or_else(|failure| panic!("{failure}"));
+    let mut runner = runner();
+    let mut sites = Vec::new();
+    for id in 0..SITES {
+        let plans = traffic::any_traffic().new_tree(&mut runner).expect("traffic").current();
+        let (site, start) = traffic::site(1_000 + id);
+        let traffic = Arc::new(Traffic::replay(&plans, (site, start)));
+        engine.store().insert(&traffic.batch(u64::from(id + 1))).await.expect("inserted");
+        sites.push((traffic, start + 5.hours() * 24 + 10.hours() + 1_230.seconds()));
+    }
+    let (first, first_now) = &sites[0];
+    let mut questions = Questions::new(runner, &first.site, *first_now);
+    let count = std::env::var("PASSANT_TEST_QUESTIONS").ok().and_then(|text| text.parse().ok());
+    let count = count.unwrap_or(QUESTIONS);
+    let mut under_way = tokio::task::JoinSet::new();
+    for index in 0..count {
+        let (traffic, now) = &sites[index % sites.len()];
+        let (body, report) = questions.next(&traffic.site, *now);
+        if under_way.len() == READERS {
+            under_way.join_next().await.expect("some").expect("answered");
+        }
+        under_way.spawn(check(engine.store().clone(), Arc::clone(traffic), body, report));
+    }
+    while let Some(checked) = under_way.join_next().await {
+        checked.expect("answered");
+    }
+    let (triples, missing) = questions.counts();
+    println!("{count} questions reached {} of {triples} triples", triples - missing);
+    assert!(triples >= TRIPLES_MIN, "{triples}");
+    assert!(missing == 0 || count < QUESTIONS, "{missing} of {triples} were not reached");
 }
 
-/// Asks one question both ways. What the API refuses, nobody answers.
-async fn check(store: &Store, site_id: u32, traffic: &Traffic, mut body: Value) {
-    body["site_id"] = json!(site_id.to_string());
-    body["include"] = json!({ "total_rows": true });
-    let Ok(request) = Request::parse(&body) else { return };
-    let Ok(report) = Report::resolve(&request, &site(site_id), now(), traffic.first_event()) else { return };
-    let expected = reference::answer(traffic, &report);
+/// Asks one question both ways.
+async fn check(store: Store, traffic: Arc<Traffic>, mut body: Value, report: Report) {
+    body["site_id"] = json!(traffic.site.domain);
+    let request = Request::parse(&body).expect("a question");
+    let statement = sql::report(&report);
+    let found = store.fetch::<ReportRow>(&statement).await;
+    let found = found.unwrap_or_else(|error| panic!("{body}: {error}\n{}", statement.sql()));
+    let total_rows = found.first().map(|row| row.total_rows);
+    let answer =
+        Answer { request: &request, report: &report, rows: found, total_rows: 0, compared: None }.json();
+    let expected = reference::answer(&traffic, &report);
     let page: Vec<_> = expected
         .iter()
         .skip(usize::try_from(report.offset).expect("small"))
         .take(usize::try_from(report.limit).expect("small"))
         .cloned()
         .collect();
-    let (rows, total) = ask(store, site_id, body.clone()).await;
-    let rows: Vec<(Vec<String>, Vec<f64>)> = rows
+    let number = |value: &Value| value["value"].as_f64().or(value.as_f64());
+    let rows: Vec<reference::Row> = rows(&answer)
         .into_iter()
-        .map(|(labels, values)| {
-            (labels, values.iter().map(|value| value.as_f64().expect("number")).collect())
-        })
+        .map(|(labels, values)| (labels, values.iter().map(number).collect()))
         .collect();
-    assert_eq!(rows, page, "{body}");
-    assert_eq!(total, json!(expected.len()), "{body}");
+    assert_eq!(rows, page, "{body} in {:?}\n{}", report.range, statement.sql());
+    if let Some(total_rows) = total_rows {
+        assert_eq!(total_rows, expected.len() as u64, "{body}");
+    }
+}
+
+/// The questions whose statements are snapshots in the query crate.
+#[tokio::test]
+async fn every_statement_of_the_snapshots_runs() {
+    let engine = TestEngine::start().await;
+    let questions: Value =
+        serde_json::from_str(include_str!("../../crates/query/src/sql/questions.json")).expect("JSON");
+    let goals: Vec<Goal> = serde_json::from_value(questions["goals"].clone()).expect("goals");
+    let (mut site, _) = traffic::site(7);
+    site.goals = goals.into();
+    for (name, question) in questions["questions"].as_object().expect("questions") {
+        let mut body = question.clone();
+        body["date_range"] = json!(["2026-06-01", "2026-06-07"]);
+        body["site_id"] = json!(site.domain);
+        let request = Request::parse(&body).expect("a question");
+        let answer = state(engine.store()).answer(&request, &site).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{name}: {:?}", std::error::Error::source(&error)));
+        let expected = usize::from(request.dimensions.is_empty());
+        assert_eq!(answer["results"].as_array().expect("rows").len(), expected, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -115,7 +172,7 @@ async fn counts_every_kind_of_question_on_an_empty_site() {
     let metrics = ["visitors", "visits", "pageviews", "events", "bounce_rate", "visit_duration"];
     let (rows, _) = ask(engine.store(), 1, json!({ "date_range": "all", "metrics": metrics })).await;
     assert_eq!(rows, [(Vec::new(), vec![json!(0); 6])]);
-    for dimension in reference::DIMENSIONS {
+    for dimension in questions::DIMENSIONS {
         let body =
             json!({ "date_range": "30d", "metrics": ["visitors", "visits"], "dimensions": [dimension] });
         assert_eq!(ask(engine.store(), 1, body).await.0, [], "{dimension}");
@@ -125,12 +182,12 @@ async fn counts_every_kind_of_question_on_an_empty_site() {
 #[tokio::test]
 async fn sums_days_to_the_range() {
     let engine = TestEngine::start().await;
-    let mut runner = TestRunner::deterministic();
-    let tree = traffic::any_traffic().new_tree(&mut runner).expect("traffic");
-    let traffic = Traffic::replay(&proptest::strategy::ValueTree::current(&tree), &site(2));
+    let tree = traffic::any_traffic().new_tree(&mut TestRunner::deterministic()).expect("traffic");
+    let start = "2026-03-25T23:00:00Z".parse().expect("instant");
+    let traffic = Traffic::replay(&tree.current(), (site(2), start));
     engine.store().insert(&traffic.batch(2)).await.expect("inserted");
     let metrics = json!(["visitors", "visits", "pageviews", "events"]);
-    let range = json!(["2026-03-26", "2026-03-31"]);
+    let range = json!(["2026-03-26", "2026-04-01"]);
     let whole = ask(engine.store(), 2, json!({ "date_range": range, "metrics": metrics })).await.0;
     let body = json!({ "date_range": range, "metrics": metrics, "dimensions": ["time:day"] });
     let mut sums = [0; 4];
@@ -148,7 +205,7 @@ async fn labels_both_hours_that_the_clock_calls_two() {
     let engine = TestEngine::start().await;
     // 2026-10-25 02:30 in Berlin, first in summer time, then in winter time.
     let instants = ["2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"];
-    let traffic = Traffic::of_pageviews(&site(3), &instants.map(|text| text.parse().expect("instant")));
+    let traffic = Traffic::of_pageviews(site(3), &instants.map(|text| text.parse().expect("instant")));
     engine.store().insert(&traffic.batch(3)).await.expect("inserted");
     let day = ["2026-10-25", "2026-10-25"];
     let body = json!({ "date_range": day, "metrics": ["pageviews", "visits"], "dimensions": ["time:hour"] });
@@ -158,15 +215,29 @@ async fn labels_both_hours_that_the_clock_calls_two() {
 }
 
 #[tokio::test]
-async fn refuses_a_pattern_that_is_none_and_pages_past_the_end() {
+async fn refuses_a_pattern_that_is_none_by_its_path_without_any_event() {
     let engine = TestEngine::start().await;
-    let traffic = Traffic::of_pageviews(&site(4), &["2026-03-30T10:00:00Z".parse().expect("instant")]);
-    engine.store().insert(&traffic.batch(4)).await.expect("inserted");
     let mut body = json!({ "site_id": "4", "date_range": "7d", "metrics": ["visitors"] });
-    body["filters"] = json!([["matches", "event:page", ["("]]]);
-    let request = Request::parse(&body).expect("a question");
-    let refusal = state(engine.store()).answer(&request, &site(4)).await.expect_err("refused").to_string();
-    assert_eq!(refusal, "filters: a pattern is not a valid regular expression (RE2)");
+    for (filter, path) in [
+        (json!(["matches", "event:page", ["^/", "("]]), "#/filters/0/2/1"),
+        (json!(["has_not_done", ["matches_not", "visit:source", ["("]]]), "#/filters/0/1/2/0"),
+        // A look-ahead is none of RE2's.
+        (json!(["or", [["matches", "event:name", ["(?=a)"]]]]), "#/filters/0/1/0/2/0"),
+    ] {
+        body["filters"] = json!([filter]);
+        let request = Request::parse(&body).expect("a question");
+        let refusal =
+            state(engine.store()).answer(&request, &site(4)).await.expect_err("refused").to_string();
+        assert!(refusal.starts_with(&format!("{path}: ")), "{refusal}");
+        assert!(refusal.ends_with("is no regular expression (RE2)"), "{refusal}");
+    }
+}
+
+#[tokio::test]
+async fn tells_the_total_beyond_the_last_page() {
+    let engine = TestEngine::start().await;
+    let traffic = Traffic::of_pageviews(site(4), &["2026-03-30T10:00:00Z".parse().expect("instant")]);
+    engine.store().insert(&traffic.batch(4)).await.expect("inserted");
     let body = json!({
         "date_range": "7d",
         "metrics": ["visitors"],

@@ -1,6 +1,6 @@
 //! A plain HTTP/1.1 client that keeps its connections.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -51,6 +51,13 @@ impl HttpClient {
     /// A client of the server at `server`.
     pub fn new(server: SocketAddr) -> Self {
         Self { server, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// A client of the server at `server` that connects from `local`; all of `127.0.0.0/8` is this machine's.
+    pub fn from(local: IpAddr, server: SocketAddr) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_local_address(Some(local));
+        Self { server, client: Client::builder(TokioExecutor::new()).build(connector) }
     }
 
     /// Sends one request.

@@ -3,6 +3,7 @@
 //! Every [`Passant`] has a data directory of its own and ports that the kernel gave it, so that tests run side by
 //! side. Nothing here sleeps for a fixed time to let something happen: [`until`] polls a condition with a deadline.
 
+pub mod canary;
 mod engine;
 mod http_client;
 mod oracle;
@@ -11,7 +12,9 @@ mod passant;
 pub use engine::TestEngine;
 pub use http_client::{Answer, HttpClient};
 pub use oracle::{Load, Oracle};
-pub use passant::{FIREFOX, Passant, Settings, binary, signal};
+pub use passant::{
+    FIREFOX, Passant, Program, Settings, binary, binary_directory, keep_logs_in, run_binaries_of, signal,
+};
 
 use std::time::{Duration, Instant};
 

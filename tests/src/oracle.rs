@@ -1,11 +1,13 @@
 //! The oracle: numbers every event that it sends, remembers what became of each, and compares with what is stored.
 //!
-//! The number travels as the event's revenue, the one field that no stage may shorten, clean or guess.
+//! The number travels as the event's revenue, the one field that no stage may shorten, clean or guess; the other fields
+//! follow from it, so that an event that comes back mixed with another one is seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::{Context, Result, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -88,20 +90,52 @@ impl Oracle {
         self.sent().acknowledged.len()
     }
 
-    /// Waits for the backlog to be shipped, then holds the store against what was answered.
+    /// How many events were refused so far.
+    pub fn refused(&self) -> usize {
+        self.sent().refused.len()
+    }
+
+    /// How many events were sent and never answered so far.
+    pub fn unanswered(&self) -> usize {
+        self.sent().unanswered.len()
+    }
+
+    /// As [`Oracle::check`], for tests.
     ///
     /// # Panics
-    /// When an acknowledged event is missing, any event is stored twice, or a refused or unknown one is stored.
+    /// When it finds something.
     pub async fn verify(&self, passant: &Passant) {
+        if let Err(error) = self.check(passant).await {
+            panic!("{error}\n{}", passant.log());
+        }
+    }
+
+    /// Waits for the backlog to be shipped, then holds the store against what was answered; how many events were
+    /// acknowledged.
+    ///
+    /// # Errors
+    /// When an acknowledged event is missing, any event is stored twice or not as it was sent, or a refused or unknown
+    /// one is stored.
+    pub async fn check(&self, passant: &Passant) -> Result<u64> {
         crate::until("the spool is empty", || async {
             let waiting = passant.metric("passant_spool_events").await;
             (waiting == 0.0).then_some(())
         })
         .await;
-        let export = passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]);
+        // The export may read from a store that a task of this runtime stands in front of.
+        let export = || passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]);
+        self.check_export(&tokio::task::block_in_place(export))
+    }
+
+    /// Holds an export against what was answered; how many events were acknowledged.
+    ///
+    /// # Errors
+    /// As [`Oracle::check`].
+    pub fn check_export(&self, export: &str) -> Result<u64> {
         let mut stored: BTreeMap<u64, u32> = BTreeMap::new();
         for line in export.lines() {
-            *stored.entry(number(line)).or_default() += 1;
+            let number = faithful(line).with_context(|| format!("stored otherwise than sent: {line}"))?;
+            *stored.entry(number).or_default() += 1;
         }
         let sent = self.sent();
         let lost: Vec<_> = sent.acknowledged.iter().filter(|number| !stored.contains_key(number)).collect();
@@ -110,15 +144,15 @@ impl Oracle {
             .keys()
             .filter(|number| !sent.acknowledged.contains(number) && !sent.unanswered.contains(number))
             .collect();
-        assert!(
+        ensure!(
             lost.is_empty() && doubled.is_empty() && unwanted.is_empty(),
-            "of {} acknowledged events {} are lost {lost:?}, {} doubled {doubled:?}, {} stored though refused {unwanted:?}\n{}",
+            "of {} acknowledged events {} are lost {lost:?}, {} doubled {doubled:?}, {} stored though refused {unwanted:?}",
             sent.acknowledged.len(),
             lost.len(),
             doubled.len(),
             unwanted.len(),
-            passant.log()
         );
+        Ok(sent.acknowledged.len() as u64)
     }
 }
 
@@ -133,14 +167,39 @@ impl Load {
 fn beacon(number: u64) -> Value {
     json!({
         "n": "Numbered",
-        "u": "https://example.com/numbered",
+        "u": format!("https://example.com{}?utm_source=oracle", path(number)),
         "d": "example.com",
+        "p": {"shelf": shelf(number), "kind": "oracle"},
         "$": {"amount": number.to_string(), "currency": "EUR"},
     })
 }
 
-fn number(line: &str) -> u64 {
-    let record: Value = serde_json::from_str(line).expect("a record");
-    let amount = record["revenue"]["amount"].as_str().expect("an amount");
-    amount.strip_suffix(".00").expect("whole").parse().expect("a number")
+// Fields that follow from the number, so that an event cannot come back with another one's. Where a visit came from is
+// the visit's and not the event's.
+fn path(number: u64) -> String {
+    format!("/numbered/{}", number % 1009)
+}
+
+fn shelf(number: u64) -> String {
+    format!("row {} of {}", number % 31, "x".repeat((number % 40) as usize))
+}
+
+/// The number of an exported event, all of whose fields follow from it.
+fn faithful(line: &str) -> Result<u64> {
+    let record: Value = serde_json::from_str(line)?;
+    let amount = record["revenue"]["amount"].as_str().context("no amount")?;
+    let number: u64 = amount.strip_suffix(".00").context("not whole")?.parse()?;
+    let expected = [
+        ("name", json!("Numbered")),
+        ("hostname", json!("example.com")),
+        ("pathname", json!(path(number))),
+        ("utm_source", json!("oracle")),
+        ("browser", json!("Firefox")),
+        ("props", json!({"shelf": shelf(number), "kind": "oracle"})),
+    ];
+    for (field, value) in expected {
+        ensure!(record[field] == value, "{field} of event {number}: {}, expected {value}", record[field]);
+    }
+    ensure!(record["revenue"]["currency"] == "EUR", "currency of event {number}");
+    Ok(number)
 }

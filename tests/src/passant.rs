@@ -4,7 +4,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::Method;
 use serde_json::{Value, json};
@@ -18,15 +19,73 @@ use crate::until;
 /// A current desktop browser, for beacons that are to be counted.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
 
+/// The file that tells [`Program::FailPoints`] what is to go wrong.
+const FAULTS_FILE: &str = "faults.json";
+
 /// The binary that the same build made.
 ///
 /// # Panics
 /// When it is not there.
 pub fn binary() -> PathBuf {
-    let test = std::env::current_exe().expect("path of the test");
-    let path = test.ancestors().nth(2).expect("target folder").join("passant");
-    assert!(path.exists(), "{} is not there: `make test` builds it first", path.display());
-    path
+    Program::Passant.path()
+}
+
+/// Which of the binaries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// The one that is shipped.
+    #[default]
+    Passant,
+    /// The same with fail points, which [`Passant::plan_faults`] sets.
+    FailPoints,
+}
+
+impl Program {
+    fn path(self) -> PathBuf {
+        let name = match self {
+            Self::Passant => "passant",
+            Self::FailPoints => "passant-fail-points",
+        };
+        let path = binary_directory().join(name);
+        assert!(path.exists(), "{} is not there: `make test` builds it first", path.display());
+        path
+    }
+}
+
+static BINARIES: OnceLock<PathBuf> = OnceLock::new();
+static LOGS: Mutex<Option<PathBuf>> = Mutex::new(None);
+
+/// Where the binaries are: what [`run_binaries_of`] said, else where this build put them.
+///
+/// # Panics
+/// When they are not there.
+pub fn binary_directory() -> PathBuf {
+    if let Some(directory) = BINARIES.get() {
+        return directory.clone();
+    }
+    let this = std::env::current_exe().expect("path of this binary");
+    let found = this.ancestors().skip(1).find(|directory| directory.join("passant").exists());
+    found
+        .unwrap_or_else(|| panic!("no `passant` near {}: `make test` builds it first", this.display()))
+        .into()
+}
+
+/// From now on the binaries of that directory are run, in process groups of their own: a ^C is the caller's alone.
+pub fn run_binaries_of(directory: PathBuf) {
+    let _ = BINARIES.set(directory);
+}
+
+/// From now on each server's log is also written to a file of that directory.
+pub fn keep_logs_in(directory: &Path) {
+    *LOGS.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory.to_owned());
+}
+
+/// The file for one process's log, if logs are kept.
+fn log_file() -> Option<std::fs::File> {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let directory = LOGS.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    std::fs::File::create(directory.join(format!("server-{number:06}.log"))).ok()
 }
 
 /// How a server is to be started.
@@ -36,6 +95,10 @@ pub struct Settings {
     pub config: String,
     /// More arguments of `serve`.
     pub arguments: Vec<String>,
+    /// More variables of the environment of `serve`.
+    pub environment: Vec<(String, String)>,
+    /// What is run as the server.
+    pub program: Program,
 }
 
 /// A running server; killed when dropped.
@@ -44,13 +107,17 @@ pub struct Passant {
     settings: Settings,
     running: Option<Running>,
     token: Option<String>,
+    logs: Vec<Log>,
 }
+
+/// What one process has said on its standard error, line by line.
+type Log = Arc<Mutex<Vec<String>>>;
 
 struct Running {
     child: Child,
     public: SocketAddr,
     admin: SocketAddr,
-    log: Arc<Mutex<Vec<String>>>,
+    log: Log,
 }
 
 impl Passant {
@@ -78,13 +145,13 @@ impl Passant {
         let directory = tempfile::tempdir().expect("directory");
         let config = format!("[serve]\nlog_format = \"json\"\n{}", settings.config);
         std::fs::write(directory.path().join("passant.toml"), config).expect("write");
-        Self { directory: Arc::new(directory), settings, running: None, token: None }
+        Self { directory: Arc::new(directory), settings, running: None, token: None, logs: Vec::new() }
     }
 
     /// Another server on the same data.
     pub async fn beside(&self, settings: Settings) -> Self {
         let directory = Arc::clone(&self.directory);
-        let mut passant = Self { directory, settings, running: None, token: None };
+        let mut passant = Self { directory, settings, running: None, token: None, logs: Vec::new() };
         passant.run().await;
         passant
     }
@@ -99,32 +166,79 @@ impl Passant {
         self.directory.path().join(name)
     }
 
+    /// Says what is to go wrong from now on in a server that is [`Program::FailPoints`], running or not; counts of what
+    /// was planned before begin anew.
+    ///
+    /// # Panics
+    /// When the plan cannot be written.
+    pub fn plan_faults(&self, plan: &Value) {
+        let fresh = self.file("faults.new");
+        std::fs::write(&fresh, plan.to_string()).expect("written");
+        std::fs::rename(fresh, self.file(FAULTS_FILE)).expect("renamed");
+    }
+
     /// Starts the server, and returns when it listens.
     pub async fn run(&mut self) {
-        let mut command = tokio::process::Command::new(binary());
+        let (mut child, log) = self.spawn();
+        let (public, admin) = until("the server listens", || {
+            let status = child.try_wait().expect("asked");
+            let lines = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let found = lines.iter().find_map(|line| addresses(line));
+            // One that has listened and is gone again is the caller's affair.
+            if let (None, Some(status)) = (found, status) {
+                panic!("passant ended at once ({status}):\n{}", lines.join("\n"));
+            }
+            std::future::ready(found)
+        })
+        .await;
+        self.running = Some(Running { child, public, admin, log });
+    }
+
+    /// Starts the server and ends it after that time, whether it listens by then or not.
+    ///
+    /// # Panics
+    /// When it ends by itself.
+    pub async fn die_at_start(&mut self, after: std::time::Duration) {
+        let (mut child, log) = self.spawn();
+        if let Ok(status) = tokio::time::timeout(after, child.wait()).await {
+            panic!(
+                "passant ended by itself ({status:?}):\n{}",
+                log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+            );
+        }
+        child.kill().await.expect("killed");
+    }
+
+    fn spawn(&mut self) -> (Child, Log) {
+        let mut command = tokio::process::Command::new(self.settings.program.path());
+        if BINARIES.get().is_some() {
+            command.process_group(0);
+        }
+        if self.settings.program == Program::FailPoints {
+            command.env("PASSANT_FAULTS", self.file(FAULTS_FILE));
+        }
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.args(&self.settings.arguments).args(self.place());
+        command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
+        // Whatever it drops lies with its data and goes with it.
+        command.current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("passant starts");
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let log = Log::default();
+        self.logs.push(log.clone());
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
         tokio::spawn({
-            let log = log.clone();
+            let (log, mut file) = (log.clone(), log_file());
             async move {
                 while let Ok(Some(line)) = lines.next_line().await {
+                    if let Some(file) = &mut file {
+                        let _ = writeln!(file, "{line}");
+                    }
                     log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
                 }
             }
         });
-        let (public, admin) = until("the server listens", || {
-            let lines = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            if let Some(status) = child.try_wait().expect("asked") {
-                panic!("passant ended at once ({status}):\n{}", lines.join("\n"));
-            }
-            std::future::ready(lines.iter().find_map(|line| addresses(line)))
-        })
-        .await;
-        self.running = Some(Running { child, public, admin, log });
+        (child, log)
     }
 
     fn running(&self) -> &Running {
@@ -134,6 +248,12 @@ impl Passant {
     /// Lines that it has logged since it was started.
     pub fn log(&self) -> String {
         self.running().log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// Lines that all processes of this server have logged, those included that have ended.
+    pub fn whole_log(&self) -> String {
+        let logs = self.logs.iter().map(|log| log.lock().unwrap_or_else(PoisonError::into_inner).join("\n"));
+        logs.collect::<Vec<_>>().join("\n")
     }
 
     /// Its process.
@@ -179,6 +299,24 @@ impl Passant {
     pub async fn kill(&mut self) {
         let mut running = self.running.take().expect("the server runs");
         running.child.kill().await.expect("killed");
+    }
+
+    /// Ends the server by a signal that it does not survive, and waits until it has ended.
+    pub async fn crash(&mut self, by: rustix::process::Signal) {
+        let mut running = self.running.take().expect("the server runs");
+        signal(running.child.id().expect("it has not ended"), by);
+        let status = running.child.wait().await.expect("waited");
+        assert!(!status.success(), "{status}");
+    }
+
+    /// Waits until the server has ended by itself; how it did.
+    ///
+    /// # Panics
+    /// When it does not.
+    pub async fn ended(&mut self) -> std::process::ExitStatus {
+        let mut running = self.running.take().expect("the server runs");
+        let ended = tokio::time::timeout(crate::PATIENCE, running.child.wait()).await;
+        ended.expect("the server does not end").expect("waited")
     }
 
     /// Asks the server to stop, and waits until it has.
@@ -317,7 +455,8 @@ impl Passant {
 impl Drop for Passant {
     /// A test that failed wants to know what the server said.
     fn drop(&mut self) {
-        if std::thread::panicking() && self.running.is_some() {
+        let kept = LOGS.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if std::thread::panicking() && self.running.is_some() && !kept {
             #[expect(clippy::print_stdout, reason = "shown with the failure, and only then")]
             {
                 println!("{}", self.log());

@@ -23,6 +23,8 @@ const PROP_KEY_BYTES: usize = 300;
 const PROP_VALUE_BYTES: usize = 2000;
 /// One beacon may name this many sites; more would make a small body a large write.
 const SITES: usize = 50;
+/// Longest nonce; a longer one is none.
+const NONCE_BYTES: usize = 32;
 /// An engagement time from here on is a clock that jumped.
 const ENGAGEMENT_LIMIT_MS: i64 = 30 * 24 * 3600 * 1000;
 
@@ -47,6 +49,8 @@ pub struct Beacon<'a> {
     pub engagement_time_ms: u32,
     /// Engagement events: greatest depth in percent; 255 is missing.
     pub scroll_depth: u8,
+    /// Tells this event of one page load from all others, so that it is known when it is sent again.
+    pub nonce: Option<Cow<'a, str>>,
     domains: Cow<'a, str>,
 }
 
@@ -109,6 +113,7 @@ struct Fields<'a> {
     hash_mode: Option<Value<'a>>,
     scroll_depth: Option<Value<'a>>,
     engagement_time: Option<Value<'a>>,
+    nonce: Option<Value<'a>>,
 }
 
 impl<'a> Fields<'a> {
@@ -124,6 +129,7 @@ impl<'a> Fields<'a> {
             "h" | "hashMode" => &mut self.hash_mode,
             "sd" => &mut self.scroll_depth,
             "e" => &mut self.engagement_time,
+            "k" => &mut self.nonce,
             // `v`, the version of the script, tells us nothing; neither does what later trackers may add.
             _ => return,
         };
@@ -206,6 +212,7 @@ impl<'a> Fields<'a> {
                 Some(percent) if engages => u8::try_from(percent.min(100)).unwrap_or(100),
                 _ => SCROLL_DEPTH_MISSING,
             },
+            nonce: self.nonce.and_then(nonce),
             domains,
         })
     }
@@ -213,6 +220,12 @@ impl<'a> Fields<'a> {
 
 fn has_scheme(url: &str, scheme: &str) -> bool {
     url.trim_start().split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(scheme))
+}
+
+/// A nonce that cannot be one is left out: the event is as good without it.
+fn nonce(value: Value<'_>) -> Option<Cow<'_, str>> {
+    let Value::Text(text) = value else { return None };
+    (1..=NONCE_BYTES).contains(&text.len()).then_some(text)
 }
 
 fn referrer(value: Value<'_>) -> Cow<'_, str> {

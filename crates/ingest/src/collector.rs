@@ -5,6 +5,7 @@
 
 mod answer;
 mod body;
+mod settlement;
 
 use std::borrow::Cow;
 use std::net::SocketAddr;
@@ -12,27 +13,32 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, header};
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::Full;
 use jiff::Timestamp;
 use passant_spool::{AppendError, Spool};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::beacon::Beacon;
 use crate::client::{AddressPrefix, PrefixBits, Proxies};
 use crate::event::{Event, encode};
 use crate::metrics::{Metrics, Route};
+use crate::nonce::{Claim, Fingerprint, Hold, Nonces};
 use crate::pipeline::{self, Objection, Pipeline};
 use crate::presence::Presence;
 use crate::rate::Rates;
 use crate::{Config, Discard, Error};
 
 use answer::{Answer, Origins, Refusal};
+use settlement::Settlement;
 
 /// Where beacons are sent.
 const EVENT_PATH: &str = "/api/event";
 /// Where monitors ask.
 const HEALTH_PATH: &str = "/api/health";
+/// By which a visitor objects, as `DNT` once did.
+const GLOBAL_PRIVACY_CONTROL: HeaderName = HeaderName::from_static("sec-gpc");
 /// How often keys are retired, the country database is looked at and gauges are set.
 const TEND_EVERY: Duration = Duration::from_secs(10);
 
@@ -50,6 +56,9 @@ struct Parts {
     origins: Origins,
     prefix_rates: Rates<AddressPrefix>,
     site_rates: Rates<u32>,
+    /// Places for beacons on their way into the spool.
+    places: Arc<Semaphore>,
+    nonces: Arc<Nonces>,
     pipeline: Pipeline,
     outlets: Outlets,
     clock: Clock,
@@ -82,6 +91,8 @@ impl Collector {
             origins: Origins::new(&config),
             prefix_rates: Rates::new(config.events_per_second_per_prefix),
             site_rates: Rates::new(config.events_per_second_per_site),
+            places: Arc::new(Semaphore::new(config.beacons_in_flight.min(Semaphore::MAX_PERMITS))),
+            nonces: Arc::new(Nonces::new()),
             config,
             pipeline,
             outlets,
@@ -102,25 +113,32 @@ impl Collector {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let began = Instant::now();
         let (head, body) = request.into_parts();
         let route = route(head.uri.path());
+        let counted = Counted { metrics: &self.0.outlets.metrics, route, began: Instant::now(), code: None };
         let answer = match (route, &head.method) {
             (Route::Event, &Method::POST) => match self.0.collect(peer, &head.headers, body).await {
                 Ok(answer) => answer,
-                Err(Refusal::Unanswerable) => return Err(Unanswerable),
                 Err(refusal) => Answer::Refused(refusal),
             },
             (Route::Event, &Method::OPTIONS) => Answer::Preflight,
             (Route::Health, &Method::GET | &Method::HEAD) => self.0.health(),
             (Route::Event | Route::Health, _) => Answer::Refused(Refusal::Method),
-            (Route::Other, _) => Answer::Refused(Refusal::Path),
+            (Route::Report | Route::Other, _) => Answer::Refused(Refusal::Path),
         };
+        if let Answer::Refused(refusal) = &answer
+            && route == Route::Event
+        {
+            self.0.outlets.metrics.beacon_refused(refusal.as_str());
+        }
+        if matches!(answer, Answer::Refused(Refusal::Unanswerable)) {
+            return Err(Unanswerable);
+        }
         let mut response = answer.into_response();
         if route == Route::Event {
             self.0.origins.allow(&head.headers, response.headers_mut());
         }
-        self.0.outlets.metrics.answered(route, response.status(), began.elapsed());
+        counted.answered(response.status());
         Ok(response)
     }
 
@@ -174,56 +192,98 @@ impl Parts {
         // The address ends here: from now on there are only its first bits.
         let prefix = AddressPrefix::cut(client, self.bits);
         if !is_local {
-            self.prefix_rates.take(prefix, now).map_err(Refusal::TooMany)?;
+            self.prefix_rates.take(prefix, now).map_err(Refusal::PrefixRate)?;
         }
         body::check_type(headers)?;
         let body = body::read(body, headers, &self.config).await?;
         let request = pipeline::Request {
             prefix,
-            user_agent: &text(headers, header::USER_AGENT.as_str()),
-            accept_language: &text(headers, header::ACCEPT_LANGUAGE.as_str()),
+            user_agent: &text(headers, &header::USER_AGENT),
+            accept_language: &text(headers, &header::ACCEPT_LANGUAGE),
             objection: objection(headers),
             now,
         };
-        let Resolved { events, discards } = self.resolve(&body, &request)?;
-        if !events.is_empty() {
-            // A client that goes away drops this future. The events are stored all the same, so what is known of
-            // them has to follow: a task of its own sees to that.
-            let stored = tokio::spawn(Arc::clone(self).store(events)).await;
-            stored.unwrap_or(Err(AppendError::Indeterminate)).map_err(refusal)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
+        let beacon = Beacon::parse(&body).map_err(Refusal::Invalid)?;
+        let resolved = self.resolve(&beacon, &request);
+        let metrics = &self.outlets.metrics;
+        if resolved.events.is_empty() {
+            resolved.discards.iter().for_each(|reason| metrics.discarded(*reason));
+            return Ok(Answer::Accepted { discards: resolved.discards });
         }
-        discards.iter().for_each(|reason| self.outlets.metrics.discarded(*reason));
-        Ok(Answer::Accepted { discards })
+        for event in &resolved.events {
+            self.site_rates.take(event.site_id, now).map_err(|after| {
+                metrics.refused(resolved.count());
+                Refusal::SiteRate(after)
+            })?;
+        }
+        let settlement = Settlement::new(Arc::clone(self), &resolved, place);
+        self.store(resolved, settlement).await.map(|discards| Answer::Accepted { discards })
     }
 
-    /// Makes events durable, at one point for all sites of a beacon, and only then counts them.
-    async fn store(self: Arc<Self>, events: Vec<Event>) -> Result<(), AppendError> {
-        let Outlets { spool, metrics, presence } = &self.outlets;
-        spool.append_all(events.iter().map(encode).collect()).await?;
-        metrics.accepted(events.len() as u64);
-        events.iter().for_each(|event| presence.mark(event));
-        Ok(())
+    /// Makes events durable, at one point for all sites of a beacon.
+    async fn store(
+        &self,
+        mut resolved: Resolved,
+        mut settlement: Settlement,
+    ) -> Result<Vec<Discard>, Refusal> {
+        let hold = self.hold(&mut resolved).await?;
+        let Resolved { events, discards, .. } = resolved;
+        settlement.storing(&events, discards, hold);
+        if events.is_empty() {
+            return settlement.end(Ok(()));
+        }
+        let (answer, answered) = oneshot::channel();
+        let payloads = events.iter().map(encode).collect();
+        // A client that goes away drops this future. Its events are stored all the same, so what is known of them has
+        // to follow: on the writer's thread, for the whole of its group.
+        self.outlets.spool.append_then(payloads, move |outcome| drop(answer.send(settlement.end(outcome))));
+        answered.await.unwrap_or(Err(Refusal::Unanswerable))
+    }
+
+    /// Discards the events that were stored already, and holds the right to store the others. While one of them is
+    /// being stored by another request, that one's end is waited for.
+    async fn hold(&self, resolved: &mut Resolved) -> Result<Option<Hold>, Refusal> {
+        if resolved.fingerprints.is_empty() {
+            return Ok(None);
+        }
+        loop {
+            match self.nonces.claim(&resolved.fingerprints, (self.clock)().as_second()) {
+                Claim::Held(hold, repeated) => {
+                    let mut repeated = repeated.into_iter();
+                    let before = resolved.events.len();
+                    resolved.events.retain(|_| !repeated.next().unwrap_or_default());
+                    resolved.discards.extend((resolved.events.len()..before).map(|_| Discard::Repeated));
+                    return Ok(Some(hold));
+                }
+                // The sender says nothing: it is dropped when the other request has ended.
+                Claim::Wait(mut ended) => drop(ended.changed().await),
+                Claim::Unknown => return Err(Refusal::Unanswerable),
+            }
+        }
     }
 
     /// Makes the events of one beacon, one for each of its sites, and lists why others were discarded.
-    fn resolve(&self, body: &[u8], request: &pipeline::Request<'_>) -> Result<Resolved, Refusal> {
-        let beacon = Beacon::parse(body).map_err(Refusal::Invalid)?;
-        let mut resolved = Resolved { events: Vec::with_capacity(1), discards: Vec::new() };
+    fn resolve(&self, beacon: &Beacon<'_>, request: &pipeline::Request<'_>) -> Resolved {
+        let mut resolved =
+            Resolved { events: Vec::with_capacity(1), fingerprints: Vec::new(), discards: Vec::new() };
         for domain in beacon.domains() {
-            match self.pipeline.event(&beacon, domain, request) {
+            match self.pipeline.event(beacon, domain, request) {
                 // A site that a beacon names twice gets one event.
                 Ok(event) if resolved.events.iter().any(|known| known.site_id == event.site_id) => {}
                 Ok(event) if !self.outlets.presence.admits(&event) => {
                     resolved.discards.push(Discard::NoVisit)
                 }
                 Ok(event) => {
-                    self.site_rates.take(event.site_id, request.now).map_err(Refusal::TooMany)?;
+                    let fingerprints =
+                        beacon.nonce.as_deref().map(|nonce| self.nonces.fingerprints(&event, nonce));
+                    resolved.fingerprints.extend(fingerprints);
                     resolved.events.push(event);
                 }
                 Err(reason) => resolved.discards.push(reason),
             }
         }
-        Ok(resolved)
+        resolved
     }
 
     /// Never asks the store: beacons are taken while it is away.
@@ -246,13 +306,45 @@ impl Parts {
 /// What became of the events of one beacon.
 struct Resolved {
     events: Vec<Event>,
+    /// One for each event, or none where the beacon has no nonce.
+    fingerprints: Vec<(Fingerprint, Option<Fingerprint>)>,
     discards: Vec<Discard>,
+}
+
+impl Resolved {
+    fn count(&self) -> u64 {
+        (self.events.len() + self.discards.len()) as u64
+    }
+}
+
+/// Counts one request, whatever becomes of it: a client that goes away drops the future that would have answered.
+struct Counted<'a> {
+    metrics: &'a Metrics,
+    route: Route,
+    began: Instant,
+    code: Option<StatusCode>,
+}
+
+impl Counted<'_> {
+    fn answered(mut self, code: StatusCode) {
+        self.code = Some(code);
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        match self.code {
+            Some(code) => self.metrics.answered(self.route, code, self.began.elapsed()),
+            None => self.metrics.unanswered(self.route),
+        }
+    }
 }
 
 fn refusal(error: AppendError) -> Refusal {
     match error {
-        AppendError::Full { retry_after } => Refusal::Unavailable(retry_after),
-        AppendError::Io { .. } | AppendError::Closed => Refusal::Unavailable(Duration::from_secs(1)),
+        AppendError::Full { retry_after } => Refusal::SpoolFull(retry_after),
+        AppendError::Io { .. } => Refusal::SpoolFailed,
+        AppendError::Closed => Refusal::SpoolClosed,
         AppendError::TooLarge { .. } => Refusal::TooLarge,
         // What a later spool may say is no acknowledgement, and nothing says that it is a refusal.
         AppendError::Indeterminate | _ => Refusal::Unanswerable,
@@ -260,13 +352,22 @@ fn refusal(error: AppendError) -> Refusal {
 }
 
 /// Some browsers name themselves in their own script, so a header is no ASCII for certain.
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Cow<'a, str> {
-    headers.get(name).map_or(Cow::Borrowed(""), |value| String::from_utf8_lossy(value.as_bytes()))
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Cow<'a, str> {
+    let Some(value) = headers.get(name) else { return Cow::Borrowed("") };
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()),
+    }
 }
 
 fn objection(headers: &HeaderMap) -> Objection {
-    let says_one = |name: &str| text(headers, name).trim() == "1";
-    if says_one("sec-gpc") || says_one("dnt") { Objection::Raised } else { Objection::None }
+    let says_one =
+        |name: &HeaderName| headers.get(name).is_some_and(|value| value.as_bytes().trim_ascii() == b"1");
+    if says_one(&GLOBAL_PRIVACY_CONTROL) || says_one(&header::DNT) {
+        Objection::Raised
+    } else {
+        Objection::None
+    }
 }
 
 #[cfg(test)]

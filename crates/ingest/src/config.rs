@@ -40,6 +40,9 @@ pub struct Config {
     pub body_limit_bytes: usize,
     /// How long a client may take to send its beacon.
     pub body_deadline_seconds: u64,
+    /// Beacons that may be on their way into the spool at once; further ones are answered 503. Far above what a
+    /// healthy disk lets gather (its syncs take milliseconds): it bounds memory and waiting where the disk stalls.
+    pub beacons_in_flight: usize,
     /// A country database in MaxMind's format; without one, countries are blank.
     pub country_database: Option<PathBuf>,
     /// Where the keys of the day survive a crash. Has to be on a tmpfs; `/dev/shm/passant-…` unless set.
@@ -60,6 +63,7 @@ impl Default for Config {
             ipv6_prefix_bits: 48,
             body_limit_bytes: 64 * 1024,
             body_deadline_seconds: 5,
+            beacons_in_flight: 1024,
             country_database: None,
             key_directory: None,
             spam_referrers_file: None,
@@ -73,6 +77,13 @@ impl Config {
     /// # Errors
     /// [`Error`] that names the setting.
     pub fn check(&self) -> Result<(), Error> {
+        if self.beacons_in_flight == 0 {
+            return Err(Error::Setting {
+                name: "beacons_in_flight",
+                value: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            });
+        }
         Proxies::new(self)?;
         PrefixBits::new(self)?;
         Countries::open(self.country_database.as_deref())?;

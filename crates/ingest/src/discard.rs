@@ -20,11 +20,13 @@ pub enum Discard {
     SpamReferrer,
     /// An engagement event that belongs to no open visit.
     NoVisit,
+    /// The same beacon was stored a moment ago, and its answer was lost.
+    Repeated,
 }
 
 impl Discard {
     /// Each reason once, in the order in which the stages can give it.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Objection,
         Self::UnknownSite,
         Self::Bot,
@@ -32,6 +34,7 @@ impl Discard {
         Self::PageBlocked,
         Self::SpamReferrer,
         Self::NoVisit,
+        Self::Repeated,
     ];
 
     /// The reason as clients and metrics read it.
@@ -44,6 +47,7 @@ impl Discard {
             Self::PageBlocked => "page_blocked",
             Self::SpamReferrer => "spam_referrer",
             Self::NoVisit => "no_visit",
+            Self::Repeated => "repeated",
         }
     }
 }

@@ -107,22 +107,37 @@ pub struct RevenueRecord {
     pub currency: String,
 }
 
-/// What is wrong with a line; the importer adds its number.
+/// What is wrong with a line; the importer adds its number. Never with a value of it: in a file that another product
+/// wrote, any value may be somebody's address, wherever it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// It is no JSON object of known keys and types.
     #[error("{0}")]
     Json(String),
     /// A value makes no sense.
-    #[error("{key}: {found}, expected {expected}")]
+    #[error("{key}: expected {expected}")]
     Value {
         /// The key.
         key: &'static str,
-        /// The value, shortened; it comes from the operator's own file.
-        found: String,
         /// What would have been right.
         expected: &'static str,
     },
+}
+
+/// What serde_json says, without what it quotes of the line. Its other words come from our own types.
+fn without_values(error: &serde_json::Error) -> String {
+    let words = error.to_string();
+    // It adds "at line 1 column n": the line is ours to number.
+    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+    let expected = || words.rsplit_once(", expected ").map(|(_, expected)| expected);
+    let quotes_nothing = error.classify() != serde_json::error::Category::Data
+        || ["missing field", "duplicate field"].iter().any(|start| words.starts_with(start));
+    match expected() {
+        _ if quotes_nothing => words.to_owned(),
+        Some(expected) if words.starts_with("unknown field") => format!("unknown field, expected {expected}"),
+        Some(expected) if words.starts_with("invalid ") => format!("wrong value, expected {expected}"),
+        _ => format!("a value that cannot be read ends at byte {}", error.column()),
+    }
 }
 
 impl EventRecord {
@@ -131,54 +146,44 @@ impl EventRecord {
     /// # Errors
     /// [`RecordError`], which names the key.
     pub fn parse(line: &[u8]) -> Result<Self, RecordError> {
-        let record: Self = serde_json::from_slice(line).map_err(|error| {
-            // serde_json adds "at line 1 column n": the line is ours to number.
-            let words = error.to_string();
-            RecordError::Json(words.split(" at line ").next().unwrap_or_default().to_owned())
-        })?;
+        let record: Self =
+            serde_json::from_slice(line).map_err(|error| RecordError::Json(without_values(&error)))?;
         record.check()?;
         Ok(record)
     }
 
     fn check(&self) -> Result<(), RecordError> {
-        let refuse = |key, found: &str, expected| {
-            let found = format!("{:?}", found.chars().take(60).collect::<String>());
-            Err(RecordError::Value { key, found, expected })
-        };
+        let refuse = |key, expected| Err(RecordError::Value { key, expected });
         if u32::try_from(self.timestamp.as_second()).is_err() {
-            return refuse("timestamp", &self.timestamp.to_string(), "a time between 1970 and 2106");
+            return refuse("timestamp", "a time between 1970 and 2106");
         }
         if self.visitor.is_empty() {
-            return refuse("visitor", &self.visitor, "a key, the same for the same person");
+            return refuse("visitor", "a key, the same for the same person");
         }
         if self.name.trim().is_empty() || self.name.chars().count() > NAME_LIMIT_CHARS {
-            return refuse("name", &self.name, "1 to 120 characters");
+            return refuse("name", "1 to 120 characters");
         }
         let country_fits = self.country.is_empty()
             || (self.country.len() == 2
                 && self.country.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'1'));
         if !country_fits {
-            return refuse("country", &self.country, "an ISO 3166-1 alpha-2 code such as \"DE\"");
+            return refuse("country", "an ISO 3166-1 alpha-2 code such as \"DE\"");
         }
         if !DEVICES.contains(&self.device.as_str()) {
-            return refuse("device", &self.device, "Desktop, Laptop, Tablet or Mobile");
+            return refuse("device", "Desktop, Laptop, Tablet or Mobile");
         }
         if self.scroll_depth > 100 && self.scroll_depth != SCROLL_DEPTH_MISSING {
-            return refuse("scroll_depth", &self.scroll_depth.to_string(), "0 to 100, or 255 for missing");
+            return refuse("scroll_depth", "0 to 100, or 255 for missing");
         }
         if self.engagement_time >= ENGAGEMENT_LIMIT_MS {
-            return refuse(
-                "engagement_time",
-                &self.engagement_time.to_string(),
-                "milliseconds under 30 days",
-            );
+            return refuse("engagement_time", "milliseconds under 30 days");
         }
         if let Some(revenue) = &self.revenue {
             if currency::thousandths(&revenue.amount).is_none() {
-                return refuse("revenue.amount", &revenue.amount, "a decimal number such as \"12.50\"");
+                return refuse("revenue.amount", "a decimal number such as \"12.50\"");
             }
             if currency::code(&revenue.currency).is_none() {
-                return refuse("revenue.currency", &revenue.currency, "an ISO 4217 code such as \"EUR\"");
+                return refuse("revenue.currency", "an ISO 4217 code such as \"EUR\"");
             }
         }
         Ok(())
@@ -351,23 +356,43 @@ mod tests {
             format!(r#"{{"timestamp":"2026-11-23T10:00:00Z","visitor":"a","name":"p"{extra}}}"#)
         };
         for (extra, words) in [
-            (
-                r#","country":"Germany""#,
-                "country: \"Germany\", expected an ISO 3166-1 alpha-2 code such as \"DE\"",
-            ),
-            (r#","device":"Watch""#, "device: \"Watch\", expected Desktop, Laptop, Tablet or Mobile"),
-            (r#","scroll_depth":101"#, "scroll_depth: \"101\", expected 0 to 100, or 255 for missing"),
+            (r#","country":"Germany""#, "country: expected an ISO 3166-1 alpha-2 code such as \"DE\""),
+            (r#","device":"Watch""#, "device: expected Desktop, Laptop, Tablet or Mobile"),
+            (r#","scroll_depth":101"#, "scroll_depth: expected 0 to 100, or 255 for missing"),
             (
                 r#","revenue":{"amount":"1,5","currency":"EUR"}"#,
-                "revenue.amount: \"1,5\", expected a decimal number such as \"12.50\"",
+                "revenue.amount: expected a decimal number such as \"12.50\"",
             ),
         ] {
             let error = EventRecord::parse(with(extra).as_bytes()).expect_err(extra);
             assert_eq!(error.to_string(), words);
         }
         let error = EventRecord::parse(with(r#","city":"Bonn""#).as_bytes()).expect_err("unknown key");
-        assert!(error.to_string().starts_with("unknown field `city`"), "{error}");
+        assert!(error.to_string().starts_with("unknown field, expected one of `timestamp`"), "{error}");
         assert!(EventRecord::parse(b"not json").is_err());
+    }
+
+    #[test]
+    fn says_no_value_of_a_line_that_is_wrong() {
+        for (extra, words) in [
+            (r#","props":"SECRET""#, "wrong value, expected an object of strings"),
+            (r#","scroll_depth":"SECRET, expected SECRET""#, "wrong value, expected u8"),
+            (r#","SECRET":1"#, "unknown field, expected one of"),
+            (r#","hostname":["SECRET"]"#, "wrong value, expected a string"),
+            (r#","pathname":SECRET"#, "expected value"),
+            (r#","device":"SECRET""#, "device: expected"),
+            (r#","name":"SECRET""#, "duplicate field `name`"),
+        ] {
+            let line = format!(r#"{{"timestamp":"2026-11-23T10:00:00Z","visitor":"a","name":"p"{extra}}}"#);
+            let said = EventRecord::parse(line.as_bytes()).expect_err(extra).to_string();
+            assert!(said.starts_with(words) && !said.contains("SECRET"), "{extra}: {said}");
+        }
+        let line = br#"{"timestamp":"SECRET","visitor":"a","name":"p"}"#;
+        let said = EventRecord::parse(line).expect_err("no time").to_string();
+        assert!(
+            said.starts_with("a value that cannot be read ends at byte") && !said.contains("SECRET"),
+            "{said}"
+        );
     }
 
     proptest::proptest! {

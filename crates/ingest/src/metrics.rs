@@ -5,6 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use jiff::Timestamp;
 use prometheus::core::Collector as Metric;
 use prometheus::{
@@ -15,6 +16,12 @@ use crate::Discard;
 
 /// Label of an event that was stored.
 const ACCEPTED: &str = "accepted";
+/// Label of an event whose beacon was read, understood and then refused.
+const REFUSED: &str = "refused";
+/// Label of an event of which the spool cannot tell whether it is stored.
+const UNKNOWN: &str = "unknown";
+/// Status of a request that ended without an answer.
+const NO_ANSWER: &str = "none";
 /// Seconds: the disk's sync is 2 to 13 ms, the promise on reports is 2 s.
 const SECONDS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
 /// Events in one group commit.
@@ -27,6 +34,8 @@ pub enum Route {
     Event,
     /// `/api/health`
     Health,
+    /// Other paths below `/api/`.
+    Report,
     /// Whatever else is asked for.
     Other,
 }
@@ -36,6 +45,7 @@ impl Route {
         match self {
             Self::Event => "event",
             Self::Health => "health",
+            Self::Report => "report",
             Self::Other => "other",
         }
     }
@@ -46,10 +56,12 @@ pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     request_seconds: HistogramVec,
+    beacons_refused: IntCounterVec,
     events: IntCounterVec,
     sync_seconds: Histogram,
     commit_events: Histogram,
     spool: SpoolGauges,
+    hot: Hot,
     io_errors: IntCounter,
     frames_skipped: IntCounter,
     key_age_seconds: IntGauge,
@@ -64,6 +76,13 @@ pub struct Metrics {
     pub(crate) ship_reconciled: IntCounterVec,
     /// Counted by the shipper: engagement events that were accepted and then had no visit.
     pub(crate) no_visit_after_all: IntCounter,
+}
+
+/// Those of the above that nearly each beacon meets, found once: finding one by its labels hashes them under a lock.
+struct Hot {
+    accepted: IntCounter,
+    requests: IntCounter,
+    request_seconds: Histogram,
 }
 
 struct SpoolGauges {
@@ -83,26 +102,48 @@ impl Metrics {
     /// Metrics in a registry of their own; the binary adds its own to it.
     pub fn new() -> Self {
         let registry = Registry::new();
+        let requests = registered(
+            &registry,
+            IntCounterVec::new(
+                Opts::new("passant_http_requests_total", "Requests by route and status code."),
+                &["route", "code"],
+            ),
+        );
+        let request_seconds = registered(
+            &registry,
+            HistogramVec::new(
+                seconds("passant_http_request_seconds", "From the head of a request to its answer."),
+                &["route"],
+            ),
+        );
+        let events = registered(
+            &registry,
+            IntCounterVec::new(
+                Opts::new(
+                    "passant_events_total",
+                    "Events of beacons that were understood: accepted, discarded by reason, refused.",
+                ),
+                &["outcome"],
+            ),
+        );
+        let hot = Hot {
+            accepted: events.with_label_values(&[ACCEPTED]),
+            requests: requests.with_label_values(&[Route::Event.as_str(), StatusCode::ACCEPTED.as_str()]),
+            request_seconds: request_seconds.with_label_values(&[Route::Event.as_str()]),
+        };
         let metrics = Self {
-            requests: registered(
+            hot,
+            requests,
+            request_seconds,
+            events,
+            beacons_refused: registered(
                 &registry,
                 IntCounterVec::new(
-                    Opts::new("passant_http_requests_total", "Requests by route and status code."),
-                    &["route", "code"],
-                ),
-            ),
-            request_seconds: registered(
-                &registry,
-                HistogramVec::new(
-                    seconds("passant_http_request_seconds", "From the head of a request to its answer."),
-                    &["route"],
-                ),
-            ),
-            events: registered(
-                &registry,
-                IntCounterVec::new(
-                    Opts::new("passant_events_total", "Events accepted, and discarded by reason."),
-                    &["outcome"],
+                    Opts::new(
+                        "passant_beacons_refused_total",
+                        "Beacons of which nothing is stored, by reason.",
+                    ),
+                    &["reason"],
                 ),
             ),
             sync_seconds: registered(
@@ -186,7 +227,7 @@ impl Metrics {
             registry,
         };
         // Each outcome is there from the start, so that a rate over it is 0 and not missing.
-        for outcome in Discard::ALL.map(Discard::as_str).into_iter().chain([ACCEPTED]) {
+        for outcome in Discard::ALL.map(Discard::as_str).into_iter().chain([ACCEPTED, REFUSED, UNKNOWN]) {
             metrics.events.with_label_values(&[outcome]);
         }
         metrics
@@ -198,14 +239,38 @@ impl Metrics {
     }
 
     /// One request was answered.
-    pub fn answered(&self, route: Route, code: http::StatusCode, took: Duration) {
+    pub fn answered(&self, route: Route, code: StatusCode, took: Duration) {
+        if (route, code) == (Route::Event, StatusCode::ACCEPTED) {
+            self.hot.requests.inc();
+            return self.hot.request_seconds.observe(took.as_secs_f64());
+        }
         self.requests.with_label_values(&[route.as_str(), code.as_str()]).inc();
         self.request_seconds.with_label_values(&[route.as_str()]).observe(took.as_secs_f64());
     }
 
+    /// One request got no answer: its client went away, or an answer would not have been true.
+    pub fn unanswered(&self, route: Route) {
+        self.requests.with_label_values(&[route.as_str(), NO_ANSWER]).inc();
+    }
+
+    /// One beacon was refused; `reason` is a word of a closed set.
+    pub(crate) fn beacon_refused(&self, reason: &'static str) {
+        self.beacons_refused.with_label_values(&[reason]).inc();
+    }
+
     /// So many events became durable.
     pub fn accepted(&self, events: u64) {
-        self.events.with_label_values(&[ACCEPTED]).inc_by(events);
+        self.hot.accepted.inc_by(events);
+    }
+
+    /// So many events are not stored, because their beacon was refused.
+    pub(crate) fn refused(&self, events: u64) {
+        self.events.with_label_values(&[REFUSED]).inc_by(events);
+    }
+
+    /// So many events are stored or not.
+    pub(crate) fn unknown(&self, events: u64) {
+        self.events.with_label_values(&[UNKNOWN]).inc_by(events);
     }
 
     /// One event was discarded.
@@ -281,7 +346,7 @@ mod tests {
         let metrics = Metrics::new();
         metrics.accepted(3);
         metrics.discarded(Discard::Bot);
-        metrics.answered(Route::Event, http::StatusCode::ACCEPTED, Duration::from_millis(3));
+        metrics.answered(Route::Event, StatusCode::ACCEPTED, Duration::from_millis(3));
         let mut status = passant_spool::Status { io_errors_total: 5, ..Default::default() };
         metrics.spool_is(&status, Timestamp::UNIX_EPOCH);
         status.io_errors_total = 7;

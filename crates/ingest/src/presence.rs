@@ -24,6 +24,19 @@ pub struct Presence {
     complete: AtomicBool,
 }
 
+/// That a visitor was here: what is left to note of an event once it is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    visitor: (u32, u64),
+    timestamp: u32,
+}
+
+impl From<&Event> for Seen {
+    fn from(event: &Event) -> Self {
+        Self { visitor: (event.site_id, event.visitor_id), timestamp: event.timestamp }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Shard {
     last_seen: HashMap<(u32, u64), u32, BuildHasherDefault<AlreadyHashed>>,
@@ -45,8 +58,8 @@ impl Presence {
     }
 
     /// Notes that a durable event's visitor was here.
-    pub fn mark(&self, event: &Event) {
-        self.note((event.site_id, event.visitor_id), event.timestamp);
+    pub fn mark(&self, seen: Seen) {
+        self.note(seen.visitor, seen.timestamp);
     }
 
     /// Notes the visits of before the start; from now on a visitor who is not known was not here.
@@ -117,7 +130,7 @@ mod tests {
         let presence = Presence::default();
         presence.complete_with(&Visits::default());
         assert!(!presence.admits(&event(ENGAGEMENT, 100)));
-        presence.mark(&event(PAGEVIEW, 100));
+        presence.mark(Seen::from(&event(PAGEVIEW, 100)));
         assert!(presence.admits(&event(ENGAGEMENT, 1900)));
         assert!(!presence.admits(&event(ENGAGEMENT, 1901)));
         let after_midnight = Event { visitor_id: 8, previous_visitor_id: Some(7), ..event(ENGAGEMENT, 1900) };

@@ -18,6 +18,7 @@ use passant_store::{Batch, Store};
 use crate::event::{self, DecodeError, Event};
 use crate::metrics::Metrics;
 use crate::presence::Presence;
+use crate::ship_step::{ShipObserver, ShipStep};
 use crate::visits::{Position, VISIT_GAP_SECONDS, Visits};
 
 /// Takes sealed segments to the store.
@@ -32,6 +33,8 @@ pub struct Shipper {
     pub presence: Arc<Presence>,
     /// When the oldest event that waits may have arrived: seconds since 1970. With nothing waiting, now.
     pub oldest_event: u32,
+    /// Who is told of each step.
+    pub observer: Arc<dyn ShipObserver>,
 }
 
 /// Why shipping stopped for good; the segments stay where they are. Nothing that the store says is a reason: beacons
@@ -151,14 +154,19 @@ impl Shipper {
 
     async fn try_to_ship(&self, batch: &Batch, history: History) -> Result<(), passant_store::Error> {
         if history == History::New {
-            return self.store.insert(batch).await;
+            self.observer.reached(ShipStep::Inserting);
+            self.store.insert(batch).await?;
+            self.observer.reached(ShipStep::Inserted);
+            return Ok(());
         }
+        self.observer.reached(ShipStep::Reconciling);
         let missing = self.store.missing_partitions(batch).await?;
         let action = if missing.is_empty() { "skipped" } else { "inserted" };
         self.metrics.ship_reconciled.with_label_values(&[action]).inc();
         for month in missing {
             self.store.insert_partition(batch, month).await?;
         }
+        self.observer.reached(ShipStep::Reconciled);
         Ok(())
     }
 }

@@ -89,7 +89,8 @@ impl ReportAccess {
 impl passant_query::Access for ReportAccess {
     fn site(&self, domain: &str) -> Option<passant_query::Site> {
         let site = self.0.site(domain).ok()?;
-        Some(passant_query::Site { id: site.id, time_zone: timezone(&site)?, domain: site.domain })
+        let time_zone = timezone(&site)?;
+        Some(passant_query::Site::new(site.id, site.domain, time_zone))
     }
 
     fn authorize(&self, bearer: &str, site: &passant_query::Site) -> passant_query::Permission {

@@ -4,11 +4,15 @@
 
 use axum::Router;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha384};
 
 /// One embedded file: adding one is a row in [`ASSETS`].
 struct Asset {
@@ -24,6 +28,8 @@ const A_DAY: &str = "public, max-age=86400";
 
 /// Where the website script is.
 const SCRIPTS: &str = "/js/";
+
+const SCRIPT: &str = include_str!("../../../tracker/src/passant.js");
 
 const ASSETS: &[Asset] = &[
     Asset {
@@ -48,7 +54,7 @@ const ASSETS: &[Asset] = &[
         path: "/js/passant.js",
         content_type: "text/javascript; charset=utf-8",
         cache: A_DAY,
-        content: include_str!("../../../tracker/src/passant.js"),
+        content: SCRIPT,
     },
 ];
 
@@ -65,6 +71,11 @@ pub(crate) fn script_router() -> Router {
     routes(ASSETS.iter().filter(|asset| asset.path.starts_with(SCRIPTS)))
 }
 
+/// What the website script must hash to, as pages name it (Subresource Integrity).
+pub(crate) fn script_integrity() -> String {
+    format!("sha384-{}", STANDARD.encode(Sha384::digest(SCRIPT)))
+}
+
 fn routes(assets: impl Iterator<Item = &'static Asset>) -> Router {
     assets.fold(Router::new(), |router, asset| {
         router.route(asset.path, get(move || async move { response(asset) }))
@@ -74,15 +85,19 @@ fn routes(assets: impl Iterator<Item = &'static Asset>) -> Router {
 fn response(asset: &'static Asset) -> impl IntoResponse {
     let fixed = HeaderValue::from_static;
     let cross_origin = HeaderName::from_static("cross-origin-resource-policy");
-    // The script is for other origins' pages; everything else is for ours.
-    let readers = if asset.path.starts_with(SCRIPTS) { "cross-origin" } else { "same-origin" };
-    let headers = [
+    let mut headers = HeaderMap::from_iter([
         (CONTENT_TYPE, fixed(asset.content_type)),
         (CACHE_CONTROL, fixed(asset.cache)),
         (CONTENT_SECURITY_POLICY, fixed(POLICY)),
         (X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
         (REFERRER_POLICY, fixed("no-referrer")),
-        (cross_origin, fixed(readers)),
-    ];
+    ]);
+    // The script is for other origins' pages, which may hash it too; everything else is for ours.
+    if asset.path.starts_with(SCRIPTS) {
+        headers.insert(cross_origin, fixed("cross-origin"));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, fixed("*"));
+    } else {
+        headers.insert(cross_origin, fixed("same-origin"));
+    }
     (headers, asset.content)
 }

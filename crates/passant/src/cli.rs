@@ -146,12 +146,18 @@ pub(crate) enum Site {
   passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'")]
     Set(SiteSet),
     /// Print the lines to paste into the site's pages
+    #[command(after_help = "Examples:
+  passant site snippet example.com --base-url https://stats.example.com
+  passant site snippet example.com --integrity      paste it anew after each update of Passant")]
     Snippet {
         /// Its domain
         domain: String,
         /// Where this server is reached by visitors
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
         base_url: String,
+        /// Pin the script of this version by its hash: browsers then refuse any other, a later version's too
+        #[arg(long)]
+        integrity: bool,
     },
 }
 

@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigError, LogFormat};
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::engine_child::EXIT_IN_USE;
 use crate::store_access::StoreAccess;
-use crate::{events_file, log, serve};
+use crate::{asset, core_dump, events_file, log, serve};
 
 /// Runs a command to its end.
 ///
@@ -25,6 +25,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         clap_complete::generate(shell, &mut Arguments::command(), "passant", &mut io::stdout());
         return Ok(());
     }
+    core_dump::forbid()?;
     let config = Config::load(place.config.as_deref())?;
     match command {
         Command::Serve(options) => {
@@ -35,7 +36,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::CheckConfig => check_config(&config, &place),
         Command::Completions { .. } => Ok(()),
         Command::Site(cli::Site::Remove { domain, yes }) => {
-            quiet_log();
+            log::start_quiet();
             runtime()?.block_on(remove_site(&Session::open(config, place)?, &domain, yes))
         }
         Command::Site(command) => site(&Session::open(config, place)?, command),
@@ -43,15 +44,15 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             token(&Session::open(config, place)?, site, &scope)
         }
         Command::Import(options) => {
-            quiet_log();
+            log::start_quiet();
             runtime()?.block_on(import(&Session::open(config, place)?, &options))
         }
         Command::Export(options) => {
-            quiet_log();
+            log::start_quiet();
             runtime()?.block_on(export(&Session::open(config, place)?, &options))
         }
         Command::Migrate => {
-            quiet_log();
+            log::start_quiet();
             runtime()?.block_on(migrate(&Session::open(config, place)?))
         }
     }
@@ -82,14 +83,6 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .enable_all()
         .build()
         .context("the asynchronous runtime cannot start")
-}
-
-/// Commands speak by their output; only what is wrong is logged.
-fn quiet_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("error"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    lines.with_ansi(io::stderr().is_terminal()).init();
 }
 
 fn say(line: &str) -> Result<()> {
@@ -148,11 +141,16 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
             Ok(())
         }
         cli::Site::Set(options) => set_site(control, options),
-        cli::Site::Snippet { domain, base_url } => {
+        cli::Site::Snippet { domain, base_url, integrity } => {
             let site = control.site(&domain)?;
             let base_url = base_url.trim_end_matches('/');
+            let pin = if integrity {
+                format!(" integrity=\"{}\" crossorigin=\"anonymous\"", asset::script_integrity())
+            } else {
+                String::new()
+            };
             say(&format!(
-                "<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"></script>",
+                "<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"{pin}></script>",
                 site.domain
             ))
         }

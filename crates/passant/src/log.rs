@@ -2,7 +2,11 @@
 
 use std::io::IsTerminal;
 
+use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 
@@ -12,8 +16,8 @@ pub(crate) fn start(format: LogFormat) {
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     match format {
-        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).init(),
-        LogFormat::Json => lines.json().init(),
+        LogFormat::Text => own(lines.with_ansi(std::io::stderr().is_terminal()).finish()),
+        LogFormat::Json => own(lines.json().finish()),
     }
 }
 
@@ -22,7 +26,21 @@ pub(crate) fn start_child() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let lines =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    lines.with_ansi(false).without_time().init();
+    own(lines.with_ansi(false).without_time().finish());
+}
+
+/// Starts the log of a command, which speaks by its output: only what is wrong is logged.
+pub(crate) fn start_quiet() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    let lines =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    own(lines.with_ansi(std::io::stderr().is_terminal()).finish());
+}
+
+/// Starts a log of our own words alone, at any level: the libraries' quote what they were given, such as a question's
+/// filters or a request's head, and we promise that no log does.
+fn own(lines: impl Subscriber + Send + Sync) {
+    lines.with(filter_fn(|metadata| metadata.target().starts_with("passant"))).init();
 }
 
 /// Logs a line of a child as our own, at the level that it begins with.

@@ -17,15 +17,18 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use passant_ingest::{Collector, Unanswerable};
 use serde_json::json;
+use tokio::runtime::Handle;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
 use crate::access::ReportAccess;
 
-/// What the public listener serves, by role.
-#[derive(Clone)]
+/// What a listener serves, by role.
 pub(crate) struct Public {
     pub(crate) collector: Option<Arc<Collector>>,
     pub(crate) pages: Router,
+    /// Where pages and reports are made: they take longer than beacons, which are not to wait for them.
+    pub(crate) page_threads: Handle,
 }
 
 /// A collector's answer, or a page.
@@ -37,7 +40,7 @@ impl Public {
     /// # Errors
     /// [`Unanswerable`]: the connection is to be broken without an answer.
     pub(crate) async fn answer(
-        self,
+        self: Arc<Self>,
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Unanswerable> {
@@ -46,9 +49,18 @@ impl Public {
         {
             return Ok(collector.handle(peer, request).await?.map(Either::Left));
         }
-        match self.pages.oneshot(request).await {
-            Ok(response) => Ok(response.map(Either::Right)),
-            Err(never) => match never {},
+        // Boxed, or each beacon would move the room that a page needs.
+        Box::pin(self.page(request)).await
+    }
+
+    async fn page(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Unanswerable> {
+        let page = self.page_threads.spawn(self.pages.clone().oneshot(request));
+        // One who no longer waits for a report no longer wants it.
+        match AbortOnDropHandle::new(page).await {
+            Ok(Ok(response)) => Ok(response.map(Either::Right)),
+            Ok(Err(never)) => match never {},
+            // It panicked, which was logged: there is no answer.
+            Err(_) => Err(Unanswerable),
         }
     }
 }

@@ -9,14 +9,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use axum::Router;
+use axum::{Router, middleware};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use passant_control::Control;
 use passant_ingest::{Collector, DayKeys, Metrics, Outlets, Pipeline, Presence, Shipper};
-use passant_spool::{Foundation, Segments, Spool};
+use passant_spool::{Segments, Spool};
 use passant_store::{Endpoint, Store};
-use prometheus::{IntCounter, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,12 +27,20 @@ use crate::admin::{self, Health};
 use crate::asset;
 use crate::cli::{self, Place, Role};
 use crate::config::Config;
+use crate::continuity;
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::demo_site::DemoSite;
 use crate::engine_child::{EnginePlan, Words};
+use crate::ground;
+use crate::page;
 use crate::public::{self, Public};
 use crate::server::{ConnectionMetrics, Limits, Server};
+use crate::store_parts;
+use crate::threads::ServingThreads;
 
+/// Of the limit on open files, what is not for connections: the spool's next segment and the one that is shipped, a
+/// few connections to the store, the control database's journal, the operator's own connections.
+const SPARED_DESCRIPTORS: u64 = 16;
 /// After the last request, how long batches that are under way may take to reach the store.
 const LAST_BATCHES: Duration = Duration::from_secs(3);
 
@@ -80,18 +89,30 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     if options.role != Role::Query {
         ingest = Some(Ingest::open(&config, &data, &control, &metrics)?);
     }
-    let (public, admin) = bind(&config, &registry)?;
+    let threads = ServingThreads::start().context("the listener's threads cannot start")?;
+    let (public, admin) = bind(&config, &registry, &threads)?;
+    if let Some(ingest) = &ingest {
+        // HTTP/1 has one beacon under way for each connection.
+        let connections = public.connections();
+        ingest.spool.ask_for_appenders(move || usize::try_from(connections.get()).unwrap_or_default());
+    }
     let (public_address, admin_address) = (public.address()?, admin.address()?);
     let store = Store::new(&endpoint(&config, &data)?, config.store.clone());
 
     let mut engine = watch_engine(engine_plan(&config, &data, &place, options.role), &registry, &ends)?;
-    let served = Public {
+    let body_deadline = Duration::from_secs(config.serve.header_deadline_seconds);
+    let bounds = page::Bounds::new(metrics.clone(), body_deadline)?;
+    tokio::spawn(store_parts::follow(store.clone(), store_parts::gauge(&registry)?));
+    let served = Arc::new(Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
-        pages: pages(options.role, &store, &control),
-    };
+        pages: pages(options.role, &store, &control)
+            .layer(middleware::from_fn_with_state(bounds, page::bounded)),
+        page_threads: Handle::current(),
+    });
     let stop_public = ends.public.clone();
-    let public =
-        tokio::spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
+    let public = threads
+        .handle()
+        .spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
     let admin = serve_admin(admin, ingest.as_ref(), registry.clone(), &ends);
     tracing::info!(public = %public_address, admin = %admin_address, data = %data.path().display(), "listening");
 
@@ -136,7 +157,7 @@ impl Ingest {
         control: &Arc<Control>,
         metrics: &Arc<Metrics>,
     ) -> Result<Self> {
-        let foundation = Foundation { observer: metrics.clone(), ..Foundation::default() };
+        let foundation = ground::spool_foundation(metrics.clone());
         let (spool, segments) = Spool::open(&data.spool(), config.spool.clone(), foundation)?;
         let mut config = config.ingest.clone();
         config.country_database =
@@ -145,10 +166,10 @@ impl Ingest {
             config.key_directory.clone().unwrap_or_else(|| passant_ingest::default_directory(data.path()));
         let sites = passant_ingest::shared(access::sites_for_ingest(control)?);
         tokio::spawn(access::follow(control.clone(), sites.clone()));
-        let pipeline = Pipeline::open(&config, sites, DayKeys::open(&key_directory, Timestamp::now()))?;
+        let pipeline = Pipeline::open(&config, sites, DayKeys::open(&key_directory, ground::now()))?;
         let presence = Arc::new(Presence::default());
         let outlets = Outlets { spool: spool.clone(), metrics: metrics.clone(), presence: presence.clone() };
-        let collector = Arc::new(Collector::new(config, pipeline, outlets, Arc::new(Timestamp::now))?);
+        let collector = Arc::new(Collector::new(config, pipeline, outlets, Arc::new(ground::now))?);
         tokio::spawn({
             let collector = collector.clone();
             async move { collector.tend().await }
@@ -159,9 +180,10 @@ impl Ingest {
     fn shipper(self, store: Store, metrics: Arc<Metrics>) -> Shipper {
         let oldest = self.spool.status().oldest_unsent.and_then(|since| Timestamp::try_from(since).ok());
         // A frame is queued for a moment before its segment is made.
-        let oldest = oldest.unwrap_or_else(Timestamp::now).as_second() - 60;
+        let oldest = oldest.unwrap_or_else(ground::now).as_second() - 60;
         let oldest_event = u32::try_from(oldest).unwrap_or_default();
-        Shipper { store, segments: self.segments, metrics, presence: self.presence, oldest_event }
+        let observer = ground::ship_observer();
+        Shipper { store, segments: self.segments, metrics, presence: self.presence, oldest_event, observer }
     }
 }
 
@@ -229,39 +251,50 @@ fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
     }
     let access = Arc::new(ReportAccess(control.clone()));
     let state =
-        passant_query::QueryState { store: store.clone(), access: access.clone(), clock: Timestamp::now };
+        passant_query::QueryState { store: store.clone(), access: access.clone(), clock: ground::now };
     asset::router().merge(public::sites_router(access)).merge(passant_query::router(state))
 }
 
-fn bind(config: &Config, registry: &Registry) -> Result<(Server, Server)> {
-    let open = IntGauge::with_opts(
-        Opts::new("passant_connections", "Connections by state.").const_label("state", "open"),
-    )?;
+fn bind(config: &Config, registry: &Registry, threads: &ServingThreads) -> Result<(Server, Server)> {
+    let states =
+        IntGaugeVec::new(Opts::new("passant_http_connections", "Connections by state."), &["state"])?;
     let counter = |state: &str| -> Result<IntCounter> {
-        let name = format!("passant_connections_{state}_total");
+        let name = format!("passant_http_connections_{state}_total");
         let counter = IntCounter::new(name, format!("Connections {state}."))?;
         registry.register(Box::new(counter.clone()))?;
         Ok(counter)
     };
-    registry.register(Box::new(open.clone()))?;
-    let metrics = ConnectionMetrics { open, refused: counter("refused")?, accept_errors: counter("failed")? };
+    registry.register(Box::new(states.clone()))?;
+    let metrics = ConnectionMetrics {
+        open: states.with_label_values(&["open"]),
+        serving: states.with_label_values(&["serving"]),
+        refused: counter("refused")?,
+        accept_errors: counter("failed")?,
+    };
     let limits = Limits {
         connections: config.serve.connections,
         connections_per_prefix: config.serve.connections_per_prefix,
         proxies: config.ingest.trusted_proxies.clone(),
+        spared_descriptors: SPARED_DESCRIPTORS,
         header_deadline: Duration::from_secs(config.serve.header_deadline_seconds),
         drain_deadline: Duration::from_secs(config.serve.drain_deadline_seconds),
     };
     let unregistered = |name: &str| IntCounter::new(name, "admin").context("a name without fault");
     let admin_metrics = ConnectionMetrics {
         open: IntGauge::new("admin_open", "admin")?,
+        serving: IntGauge::new("admin_serving", "admin")?,
         refused: unregistered("admin_refused")?,
         accept_errors: unregistered("admin_failed")?,
     };
-    let at = |address: SocketAddr, metrics| {
-        Server::bind(address, limits.clone(), metrics).with_context(|| format!("cannot listen on {address}"))
+    // The operator still gets in when the public does not.
+    let admin_limits = Limits { spared_descriptors: SPARED_DESCRIPTORS / 2, ..limits.clone() };
+    let at = |address: SocketAddr, limits, metrics| {
+        Server::bind(address, limits, metrics).with_context(|| format!("cannot listen on {address}"))
     };
-    Ok((at(config.serve.listen, metrics)?, at(config.serve.admin_listen, admin_metrics)?))
+    let admin = at(config.serve.admin_listen, admin_limits, admin_metrics)?;
+    // A listener belongs to the threads among which it is bound.
+    let _among = threads.handle().enter();
+    Ok((at(config.serve.listen, limits, metrics)?, admin))
 }
 
 fn serve_admin(server: Server, ingest: Option<&Ingest>, registry: Registry, ends: &Ends) -> JoinHandle<()> {
@@ -273,7 +306,7 @@ fn serve_admin(server: Server, ingest: Option<&Ingest>, registry: Registry, ends
         }
     });
     let router = admin::router(health, registry, refresh);
-    let pages = Public { collector: None, pages: router };
+    let pages = Arc::new(Public { collector: None, pages: router, page_threads: Handle::current() });
     tokio::spawn(server.run(move |peer, request| pages.clone().answer(peer, request), ends.admin.clone()))
 }
 
@@ -287,7 +320,10 @@ async fn store_work(
     migrated(&store).await?;
     let ship = async {
         match ingest {
-            Some(ingest) => Ok(ingest.shipper(store, metrics).run().await?),
+            Some(ingest) => {
+                continuity::tell(&store, &ingest.spool, ground::now()).await;
+                Ok(ingest.shipper(store, metrics).run().await?)
+            }
             None => std::future::pending().await,
         }
     };

@@ -1,12 +1,14 @@
 //! One listener: accept, bound, serve, drain. What is served is the caller's.
 //!
 //! Invariant: nobody can hold more than their share. Connections are bounded in all and for each address prefix, a
-//! request's head and an idle connection have a deadline (hyper's needs a timer), and a full descriptor table makes us
-//! wait, not spin.
+//! request's head and an idle connection have a deadline (hyper's needs a timer), so has a client that does not read
+//! its answers, and a full descriptor table makes us wait, not spin. The last descriptors are not for connections: what
+//! is acknowledged needs a file to lie in.
 
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,13 +17,16 @@ use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use ipnet::IpNet;
 use passant_ingest::{AddressPrefix, ClientAddress, PrefixBits};
 use prometheus::{IntCounter, IntGauge};
+use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+
+use crate::coarse_timer::{CoarseTimer, kept_awake};
 
 /// Bounds of a listener.
 #[derive(Clone, Debug)]
@@ -34,6 +39,8 @@ pub(crate) struct Limits {
     pub(crate) proxies: Vec<IpNet>,
     /// Whole head, and idling.
     pub(crate) header_deadline: Duration,
+    /// Descriptors that connections leave to files, so that the spool can go on when connections fill the table.
+    pub(crate) spared_descriptors: u64,
     /// Requests in flight when the listener closes.
     pub(crate) drain_deadline: Duration,
 }
@@ -42,6 +49,7 @@ pub(crate) struct Limits {
 #[derive(Clone)]
 pub(crate) struct ConnectionMetrics {
     pub(crate) open: IntGauge,
+    pub(crate) serving: IntGauge,
     pub(crate) refused: IntCounter,
     pub(crate) accept_errors: IntCounter,
 }
@@ -72,6 +80,16 @@ struct Place {
     open: IntGauge,
 }
 
+/// A request that is being answered.
+struct Serving(IntGauge);
+
+/// What the operator knows of a listener that cannot accept.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    None,
+    Told,
+}
+
 impl Server {
     /// Binds the address.
     ///
@@ -98,6 +116,11 @@ impl Server {
         self.listener.local_addr()
     }
 
+    /// The connections that are open, as the metrics show them.
+    pub(crate) fn connections(&self) -> IntGauge {
+        self.metrics.open.clone()
+    }
+
     /// Serves until `stop`, then finishes the requests in flight.
     ///
     /// A service that answers with an error breaks the connection.
@@ -112,33 +135,47 @@ impl Server {
     {
         let mut builder = http1::Builder::new();
         builder
-            .timer(TokioTimer::new())
+            .timer(CoarseTimer)
             .header_read_timeout(self.limits.header_deadline)
             .max_buf_size(HEAD_LIMIT_BYTES)
             .half_close(false)
             .pipeline_flush(true);
         let graceful = GracefulShutdown::new();
+        let mut trouble = Trouble::None;
         loop {
             let (stream, peer) = tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok(accepted) => accepted,
                     Err(error) => {
-                        self.pause_after(&error).await;
+                        trouble = self.pause_after(&error, trouble).await;
                         continue;
                     }
                 },
                 () = stop.cancelled() => break,
             };
-            let Some(place) = self.place(peer) else {
+            trouble = Trouble::None;
+            let place = if self.leaves_descriptors(&stream) { self.place(peer) } else { None };
+            let Some(place) = place else {
                 self.metrics.refused.inc();
                 continue;
             };
             let service = service.clone();
-            let answer = service_fn(move |request| service(peer, request));
-            let connection = graceful.watch(builder.serve_connection(TokioIo::new(prepared(stream)), answer));
+            let serving = self.metrics.serving.clone();
+            let answer = service_fn(move |request| {
+                let answer = service(peer, request);
+                let serving = Serving::start(serving.clone());
+                async move {
+                    let answer = answer.await;
+                    drop(serving);
+                    answer
+                }
+            });
+            let header_deadline = self.limits.header_deadline;
+            let stream = prepared(stream, header_deadline);
+            let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), answer));
             tokio::spawn(async move {
                 // A client that goes away or breaks the protocol is its own affair; the request's route counts it.
-                let _ = connection.await;
+                let _ = kept_awake(connection, header_deadline).await;
                 drop(place);
             });
         }
@@ -148,16 +185,28 @@ impl Server {
         }
     }
 
-    async fn pause_after(&self, error: &io::Error) {
+    /// Descriptors are handed out from the lowest, so the number of a new one tells how full the table is at least.
+    fn leaves_descriptors(&self, stream: &TcpStream) -> bool {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let number = u64::try_from(stream.as_raw_fd()).unwrap_or_default();
+        number.saturating_add(self.limits.spared_descriptors) < limit
+    }
+
+    async fn pause_after(&self, error: &io::Error, before: Trouble) -> Trouble {
         self.metrics.accept_errors.inc();
         let of_the_peer = matches!(
             error.kind(),
             io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
         );
-        if !of_the_peer {
-            tracing::warn!(%error, "cannot accept connections");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+        if of_the_peer {
+            return before;
         }
+        // Once: a table that stays full for an hour is one thing to know, not 72,000.
+        if before == Trouble::None {
+            tracing::warn!(%error, "cannot accept connections");
+        }
+        tokio::time::sleep(ACCEPT_PAUSE).await;
+        Trouble::Told
     }
 
     fn place(&self, peer: SocketAddr) -> Option<Place> {
@@ -178,6 +227,19 @@ impl Server {
     }
 }
 
+impl Serving {
+    fn start(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.open.dec();
@@ -191,8 +253,10 @@ impl Drop for Place {
     }
 }
 
-/// Answers are small and complete: waiting for more of them only delays.
-fn prepared(stream: TcpStream) -> TcpStream {
+/// Answers are small and complete: waiting for more of them only delays. A client that takes none of them in time is
+/// given up by the kernel, since hyper has no deadline for writing.
+fn prepared(stream: TcpStream, unread_deadline: Duration) -> TcpStream {
     let _ = stream.set_nodelay(true);
+    let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(unread_deadline));
     stream
 }

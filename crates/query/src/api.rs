@@ -1,4 +1,4 @@
-//! The HTTP face of reports: `POST /api/v2/query` and `GET /api/v1/stats/realtime/visitors`.
+//! The HTTP face of reports: `POST /api/v2/query`, and the older `GET /api/v1/stats/…`.
 //!
 //! Invariant: who may read the site is settled before anything else in a question is looked at. The only I/O of this
 //! crate is here. There is no limit on requests an hour; the store's own limits on time and memory hold instead.
@@ -20,11 +20,13 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Result},
+    filter::Filter,
     period::DateRange,
     report::{Report, Site},
     request::Request,
-    response::{self, ReportRow},
+    response::{Answer, ReportRow},
     sql,
+    v1::{Kind, Params},
 };
 
 /// Who may read what: the seam to the control data.
@@ -64,17 +66,65 @@ pub fn router(state: QueryState) -> Router {
     Router::new()
         .route("/api/v2/query", post(query))
         .route("/api/v1/stats/realtime/visitors", get(live_visitors))
+        .route("/api/v1/stats/aggregate", get(aggregate))
+        .route("/api/v1/stats/timeseries", get(timeseries))
+        .route("/api/v1/stats/breakdown", get(breakdown))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(state))
 }
 
-async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>> {
+async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: Bytes) -> Result<Response> {
     let token = bearer(&headers)?;
     let body: Value = serde_json::from_slice(&body)
-        .map_err(|error| Error::invalid("body", format!("not JSON at line {}", error.line())))?;
+        .map_err(|error| Error::invalid("#", format!("not JSON at line {}", error.line())))?;
     let site = authorized_site(&state, token, Request::parse_site_id(&body)?)?;
     let request = Request::parse(&body)?;
-    state.answer(&request, &site).await.map(Json)
+    match Shape::asked(&headers) {
+        Shape::Json => Ok(Json(state.answer(&request, &site).await?).into_response()),
+        Shape::Csv => {
+            let csv = state.answer_csv(&request, &site).await?;
+            Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
+        }
+    }
+}
+
+/// How an answer is written.
+enum Shape {
+    Json,
+    Csv,
+}
+
+impl Shape {
+    /// CSV where it is the first thing that the asker accepts, else JSON.
+    fn asked(headers: &HeaderMap) -> Self {
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let first = accept.split([',', ';']).next().unwrap_or_default().trim();
+        if first.eq_ignore_ascii_case("text/csv") { Self::Csv } else { Self::Json }
+    }
+}
+
+async fn aggregate(
+    state: State<Arc<QueryState>>,
+    headers: HeaderMap,
+    params: Query<Params>,
+) -> Result<Json<Value>> {
+    state.answer_v1(Kind::Aggregate, &headers, &params).await
+}
+
+async fn timeseries(
+    state: State<Arc<QueryState>>,
+    headers: HeaderMap,
+    params: Query<Params>,
+) -> Result<Json<Value>> {
+    state.answer_v1(Kind::Timeseries, &headers, &params).await
+}
+
+async fn breakdown(
+    state: State<Arc<QueryState>>,
+    headers: HeaderMap,
+    params: Query<Params>,
+) -> Result<Json<Value>> {
+    state.answer_v1(Kind::Breakdown, &headers, &params).await
 }
 
 #[derive(Deserialize)]
@@ -92,7 +142,7 @@ async fn live_visitors(
         visitors: u64,
     }
     let token = bearer(&headers)?;
-    let domain = query.site_id.ok_or_else(|| Error::invalid("site_id", "is missing"))?;
+    let domain = query.site_id.ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
     let site = authorized_site(&state, token, &domain)?;
     let rows: Vec<Live> = state.store.fetch(&sql::live_visitors(site.id, (state.clock)())).await?;
     Ok(Json(rows.first().map_or(0, |live| live.visitors)))
@@ -102,14 +152,44 @@ impl QueryState {
     /// Answers a question about a site that the asker may read.
     ///
     /// # Errors
-    /// When the range does not fit the question, or the store does not answer.
+    /// When the question does not fit the site or the range, or the store does not answer.
     pub async fn answer(&self, request: &Request, site: &Site) -> Result<Value> {
+        let report = self.resolve(request, site).await?;
+        Ok(self.ask(request, &report).await?.json())
+    }
+
+    /// Answers a question as CSV.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn answer_csv(&self, request: &Request, site: &Site) -> Result<String> {
+        let report = self.resolve(request, site).await?;
+        Ok(self.ask(request, &report).await?.csv())
+    }
+
+    async fn answer_v1(&self, kind: Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {
+        let token = bearer(headers)?;
+        let domain = params.site_id.as_deref().ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
+        let site = authorized_site(self, token, domain)?;
+        let request = Request::parse(&params.body(kind)?)?;
+        let answer = self.answer(&request, &site).await?;
+        Ok(Json(params.reshaped(kind, &answer)))
+    }
+
+    async fn resolve(&self, request: &Request, site: &Site) -> Result<Report> {
         let first_event = match request.date_range {
             DateRange::All => self.first_event(site).await?,
             _ => None,
         };
         let report = Report::resolve(request, site, (self.clock)(), first_event)?;
-        let rows: Vec<ReportRow> = self.store.fetch(&sql::report(&report)).await?;
+        self.check_patterns(&request.filters).await?;
+        Ok(report)
+    }
+
+    async fn ask<'a>(&self, request: &'a Request, report: &'a Report) -> Result<Answer<'a>> {
+        let compared = request.include.comparisons;
+        let compared = compared.map(|comparison| report.compared(&comparison, (self.clock)())).transpose()?;
+        let rows: Vec<ReportRow> = self.store.fetch(&sql::report(report)).await?;
         let total_rows = match rows.first() {
             Some(row) => row.total_rows,
             // Beyond the last page no row is left to carry the total.
@@ -120,7 +200,37 @@ impl QueryState {
             }
             None => 0,
         };
-        Ok(response::render(request, &report, &rows, total_rows))
+        let compared = match compared {
+            Some(before) => {
+                let rows = self.store.fetch(&sql::report(&before)).await?;
+                Some((before, rows))
+            }
+            None => None,
+        };
+        Ok(Answer { request, report, rows, total_rows, compared })
+    }
+
+    /// Refuses a pattern that the store cannot compile, by its path; a range without events would not tell.
+    async fn check_patterns(&self, filters: &[Filter]) -> Result<()> {
+        let patterns = Filter::patterns(filters);
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        let texts = |patterns: &[(String, String)]| patterns.iter().map(|(_, text)| text.clone()).collect();
+        let compile = async |texts: Vec<String>| match self.store.execute(&sql::patterns(&texts)).await {
+            Ok(()) => Ok(true),
+            Err(passant_store::Error::Refused { .. }) => Ok(false),
+            Err(error) => Err(Error::from(error)),
+        };
+        if compile(texts(&patterns)).await? {
+            return Ok(());
+        }
+        for (path, text) in patterns {
+            if !compile(vec![text.clone()]).await? {
+                return Err(Error::invalid(path, format!("{text:?} is no regular expression (RE2)")));
+            }
+        }
+        Ok(())
     }
 
     async fn first_event(&self, site: &Site) -> Result<Option<Timestamp>> {

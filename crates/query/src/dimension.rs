@@ -1,15 +1,24 @@
 //! The closed set of dimensions: what a report may be grouped by and filtered on.
 //!
 //! One row of [`TABLE`] holds everything about a dimension, so that adding one is adding a row here. Column names stand
-//! here and nowhere else; no user's text may ever become one.
+//! here and nowhere else; no user's text may ever become one: the key of a property travels as a parameter.
 
-use crate::period::Interval;
+use std::{borrow::Cow, mem::discriminant};
+
+use crate::{
+    period::Interval,
+    table::{Row, Table},
+};
 
 /// What a report is grouped by or filtered on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Dimension {
     /// Name of the event.
     EventName,
+    /// The goals that the event meets: none, one or several.
+    EventGoal,
+    /// A custom property of the event, by its key.
+    EventProp(Cow<'static, str>),
     /// Path of the page of the event.
     EventPage,
     /// Host of the page of the event.
@@ -80,6 +89,10 @@ pub(crate) enum Column {
     /// A column of the event's own; another row of the visit may hold another value. For pages and hosts the second
     /// column is the one of [`VisitPage`] that visit metrics are grouped by.
     Event(&'static str, Option<VisitPage>),
+    /// The goals that the event meets.
+    Goal,
+    /// The value of the property whose key the dimension holds.
+    Prop,
     /// An attribute of the visit's first event, which stands on each of its rows.
     Visit(&'static str),
     /// A page of the visit, which only the whole visit tells.
@@ -118,10 +131,12 @@ const fn facts(dimension: Dimension, name: &'static str, column: Column, blank: 
 const NOT_SET: &str = "(not set)";
 const DIRECT: &str = "Direct / None";
 
-/// Every dimension, in the order of the enum.
+/// Every dimension. The name of a property's dimension is what its key follows.
 #[rustfmt::skip]
-pub(crate) const TABLE: &[Facts] = &[
+pub(crate) static TABLE: Table<Facts> = Table(&[
     facts(Dimension::EventName,         "event:name",                Column::Event("name", None), NOT_SET),
+    facts(Dimension::EventGoal,         "event:goal",                Column::Goal, NOT_SET),
+    facts(Dimension::EventProp(Cow::Borrowed("")), "event:props:",   Column::Prop, "(none)"),
     facts(Dimension::EventPage,         "event:page",                Column::Event("pathname", Some(VisitPage::EntryPath)), NOT_SET),
     facts(Dimension::EventHostname,     "event:hostname",            Column::Event("hostname", Some(VisitPage::EntryHost)), NOT_SET),
     facts(Dimension::EntryPage,         "visit:entry_page",          Column::Page(VisitPage::EntryPath), NOT_SET),
@@ -153,48 +168,76 @@ pub(crate) const TABLE: &[Facts] = &[
     facts(Dimension::TimeDay,           "time:day",                  Column::Time(Some(Interval::Day)), ""),
     facts(Dimension::TimeWeek,          "time:week",                 Column::Time(Some(Interval::Week)), ""),
     facts(Dimension::TimeMonth,         "time:month",                Column::Time(Some(Interval::Month)), ""),
-];
+]);
+
+/// Longest key of a property that a beacon may carry, in bytes; no longer one can have been stored.
+const PROP_KEY_BYTES_MAX: usize = 300;
+
+impl Row for Facts {
+    type Member = Dimension;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_about(&self, member: &Dimension) -> bool {
+        discriminant(&self.dimension) == discriminant(member)
+    }
+}
 
 impl Dimension {
     /// The dimension of this API name.
     pub fn parse(name: &str) -> Option<Self> {
-        TABLE.iter().find(|facts| facts.name == name).map(|facts| facts.dimension)
+        let prefix = Self::EventProp(Cow::Borrowed("")).facts().name;
+        match name.strip_prefix(prefix) {
+            Some(key) => (1..=PROP_KEY_BYTES_MAX)
+                .contains(&key.len())
+                .then(|| Self::EventProp(Cow::Owned(key.to_owned()))),
+            None => TABLE.named(name).map(|facts| facts.dimension.clone()),
+        }
     }
 
     /// Its name in the API.
-    pub fn name(self) -> &'static str {
-        self.facts().name
+    pub fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::EventProp(key) => Cow::Owned(format!("{}{key}", self.facts().name)),
+            dimension => Cow::Borrowed(dimension.facts().name),
+        }
     }
 
     /// All names, for messages.
     pub(crate) fn names() -> String {
-        TABLE.iter().map(|facts| facts.name).collect::<Vec<_>>().join(", ")
+        TABLE.names()
     }
 
-    pub(crate) fn facts(self) -> &'static Facts {
-        // A test holds the table to the order of the enum.
-        &TABLE[self as usize]
+    pub(crate) fn facts(&self) -> &'static Facts {
+        TABLE.about(self)
     }
 
-    pub(crate) fn column(self) -> Column {
+    pub(crate) fn column(&self) -> Column {
         self.facts().column
     }
 
     /// Whether it speaks of single events.
-    pub(crate) fn is_event(self) -> bool {
-        matches!(self.column(), Column::Event(..))
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.column(), Column::Event(..) | Column::Goal | Column::Prop)
+    }
+
+    /// Whether it tells what an event is, not where it was: a pageview is no longer all that there is to count.
+    pub(crate) fn names_events(&self) -> bool {
+        matches!(self, Self::EventName | Self::EventGoal | Self::EventProp(_))
     }
 
     /// Whether it speaks of visits.
-    pub(crate) fn is_visit(self) -> bool {
+    pub(crate) fn is_visit(&self) -> bool {
         match self.column() {
             Column::Visit(_) | Column::Page(_) | Column::CountryName(_) | Column::Nothing => true,
-            Column::Event(..) | Column::Time(_) => false,
+            Column::Event(..) | Column::Goal | Column::Prop | Column::Time(_) => false,
         }
     }
 
     /// Whether it is time, in any interval.
-    pub(crate) fn is_time(self) -> bool {
+    pub(crate) fn is_time(&self) -> bool {
         matches!(self.column(), Column::Time(_))
     }
 }
@@ -215,10 +258,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn table_stands_in_the_order_of_the_enum() {
-        for (index, facts) in TABLE.iter().enumerate() {
-            assert_eq!(facts.dimension as usize, index, "{}", facts.name);
-            assert_eq!(Dimension::parse(facts.name), Some(facts.dimension));
+    fn every_row_is_found_by_its_name_and_by_its_dimension() {
+        for facts in TABLE.0.iter().filter(|facts| facts.column != Column::Prop) {
+            assert_eq!(Dimension::parse(facts.name), Some(facts.dimension.clone()));
+            assert_eq!(facts.dimension.name(), facts.name);
         }
+    }
+
+    #[test]
+    fn takes_a_property_by_its_key() {
+        let dimension = Dimension::parse("event:props:plan:tier").unwrap();
+        assert_eq!(dimension, Dimension::EventProp("plan:tier".into()));
+        assert_eq!(dimension.name(), "event:props:plan:tier");
+        assert_eq!(Dimension::parse("event:props:"), None);
+        assert_eq!(Dimension::parse(&format!("event:props:{}", "k".repeat(301))), None);
     }
 }

@@ -8,7 +8,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why a question was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The question is wrong: mend it. The path names the key, as in `metrics[1]`.
+    /// The question is wrong: mend it. The path names the key, as in `#/metrics/1`.
     #[error("{path}: {message}")]
     Invalid {
         /// The offending key.
@@ -55,7 +55,7 @@ impl From<passant_store::Error> for Error {
         match error {
             passant_store::Error::Retry { .. } => Self::Unavailable(error),
             passant_store::Error::Refused { code: CANNOT_COMPILE_REGEXP, .. } => {
-                Self::invalid("filters", "a pattern is not a valid regular expression (RE2)")
+                Self::invalid("#/filters", "a pattern is not a valid regular expression (RE2)")
             }
             passant_store::Error::Refused { .. } | passant_store::Error::Stop { .. } => Self::Failed(error),
         }

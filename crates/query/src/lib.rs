@@ -4,24 +4,32 @@
 //! one table, and SQL is written in one module only. Nothing here knows how events come to be.
 
 mod api;
+mod comparison;
 mod country;
 mod dimension;
 mod error;
 mod filter;
+mod fit;
+mod goal;
 mod metric;
+mod money;
 mod period;
 mod report;
 mod request;
 mod response;
 /// Reports as SQL statements.
 pub mod sql;
+mod table;
+mod v1;
 
 pub use api::{Access, Permission, QueryState, router};
+pub use comparison::{Comparison, ComparisonMode, Weekdays};
 pub use dimension::Dimension;
 pub use error::{Error, Result};
 pub use filter::{Case, Clause, Filter, Operator};
+pub use goal::{Goal, GoalKind, PagePattern, Segment};
 pub use metric::Metric;
 pub use period::{Bucket, DateRange, Interval, Range};
 pub use report::{Report, Site};
 pub use request::{Direction, Include, LIMIT_MAX, Order, OrderBy, Request};
-pub use response::{ReportRow, render};
+pub use response::{Answer, ReportRow};

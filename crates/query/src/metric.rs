@@ -4,6 +4,8 @@
 //! formula over measures. One row of [`TABLE`] a metric, one row of [`MEASURES`] a measure. No filter or dimension may
 //! appear here.
 
+use crate::table::{Row, Table};
+
 /// What a report measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Metric {
@@ -21,6 +23,22 @@ pub enum Metric {
     BounceRate,
     /// Seconds between the first and the last event of a visit, on average.
     VisitDuration,
+    /// Seconds that a page was looked at, a visit that looked at it.
+    TimeOnPage,
+    /// Percent of a page that was seen, a visit that saw it.
+    ScrollDepth,
+    /// Exits from a page, of a hundred of its pageviews.
+    ExitRate,
+    /// Visitors of the row, of a hundred of the whole report's.
+    Percentage,
+    /// Visitors who met the goal, of a hundred that might have.
+    ConversionRate,
+    /// The same inside each group.
+    GroupConversionRate,
+    /// Revenue of the goal's events, in the goal's currency.
+    TotalRevenue,
+    /// Revenue of one of those events that carry any.
+    AverageRevenue,
 }
 
 /// A sum that a scan fills.
@@ -29,13 +47,26 @@ pub(crate) enum Measure {
     Visitors,
     Pageviews,
     Events,
-    /// Visits that have an event in the group: `visits` of reports that are grouped by an event's page, host or name.
+    /// Visits that have an event in the group: `visits` of reports that are grouped by what single events are.
     SeenVisits,
+    EngagementMs,
+    EngagedVisits,
+    Revenue,
+    /// The events that the revenue is of.
+    RevenueEvents,
+    /// Events whose revenue is in another currency than the goal's.
+    ForeignEvents,
     Visits,
     DurationSeconds,
     Bounces,
     /// The visits that the bounces are of.
     BounceVisits,
+    Depths,
+    /// The visits that the depths are of.
+    DepthVisits,
+    Exits,
+    /// Pageviews of the page that was left.
+    ExitViews,
 }
 
 /// Which rows a measure adds up.
@@ -45,6 +76,12 @@ pub(crate) enum Scope {
     Events,
     /// All events of visits that began in the range.
     Visits,
+    /// The greatest scroll depth of each visit in each group, of events in the range.
+    Depths,
+    /// Visits that began in the range, under the page that they left from.
+    Exits,
+    /// Events in the range, under their own page where the others are under the page that was left.
+    Views,
 }
 
 /// How a value is written.
@@ -52,6 +89,38 @@ pub(crate) enum Scope {
 pub(crate) enum Form {
     Integer,
     Decimal,
+    /// An amount of money, with its currency.
+    Money,
+}
+
+/// What a question must hold for the metric to mean something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needs {
+    Nothing,
+    /// A dimension.
+    Dimension,
+    /// `event:page` as a dimension or in a filter.
+    Page,
+    /// `event:page` or `visit:exit_page` as a dimension, and no filter on single events.
+    ExitPage,
+    /// `event:goal` as a dimension or in a filter.
+    Goal,
+}
+
+/// How a metric is compared with that of another period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Whole percent.
+    Percent,
+    /// The difference, because it is a percentage itself.
+    Points,
+}
+
+/// What a group without any row of its own has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Empty {
+    Zero,
+    Null,
 }
 
 pub(crate) struct Facts {
@@ -59,29 +128,62 @@ pub(crate) struct Facts {
     /// Name in the API.
     pub(crate) name: &'static str,
     pub(crate) measures: &'static [Measure],
-    /// SQL over the sums of the measures. ClickHouse rounds halves to even, as it does in the Stats API.
+    /// SQL over the sums of the measures; [`TOTAL`], [`ALL`] and [`GROUP`] stand for visitors counted elsewhere.
+    /// ClickHouse rounds halves to even, as it does in the Stats API.
     pub(crate) formula: &'static str,
     pub(crate) form: Form,
+    pub(crate) needs: Needs,
+    pub(crate) change: Change,
+    pub(crate) empty: Empty,
 }
 
-/// Every metric, in the order of the enum.
+/// Visitors of the whole report.
+pub(crate) const TOTAL: &str = "$total";
+/// Visitors of the whole report without its filters on goals and properties.
+pub(crate) const ALL: &str = "$all";
+/// Visitors of the group without the filters on goals and properties.
+pub(crate) const GROUP: &str = "$group";
+
+const fn facts(
+    metric: Metric,
+    name: &'static str,
+    measures: &'static [Measure],
+    formula: &'static str,
+) -> Facts {
+    let (form, needs, change, empty) = (Form::Integer, Needs::Nothing, Change::Percent, Empty::Zero);
+    Facts { metric, name, measures, formula, form, needs, change, empty }
+}
+
+/// Every metric.
 #[rustfmt::skip]
-pub(crate) const TABLE: &[Facts] = &[
-    Facts { metric: Metric::Visitors, name: "visitors", form: Form::Integer,
-        measures: &[Measure::Visitors], formula: "sum(visitor_count)" },
-    Facts { metric: Metric::Visits, name: "visits", form: Form::Integer,
-        measures: &[Measure::Visits], formula: "sum(visit_count)" },
-    Facts { metric: Metric::Pageviews, name: "pageviews", form: Form::Integer,
-        measures: &[Measure::Pageviews], formula: "sum(pageview_count)" },
-    Facts { metric: Metric::Events, name: "events", form: Form::Integer,
-        measures: &[Measure::Events], formula: "sum(event_count)" },
-    Facts { metric: Metric::ViewsPerVisit, name: "views_per_visit", form: Form::Decimal,
-        measures: &[Measure::Pageviews, Measure::Visits], formula: "ifNotFinite(round(sum(pageview_count) / sum(visit_count), 2), 0)" },
-    Facts { metric: Metric::BounceRate, name: "bounce_rate", form: Form::Integer,
-        measures: &[Measure::Bounces, Measure::BounceVisits], formula: "ifNotFinite(round(sum(bounce_count) / sum(bounce_visit_count) * 100), 0)" },
-    Facts { metric: Metric::VisitDuration, name: "visit_duration", form: Form::Integer,
-        measures: &[Measure::DurationSeconds, Measure::Visits], formula: "ifNotFinite(round(sum(visit_seconds) / sum(visit_count)), 0)" },
-];
+pub(crate) static TABLE: Table<Facts> = Table(&[
+    facts(Metric::Visitors, "visitors", &[Measure::Visitors], "sum(visitor_count)"),
+    facts(Metric::Visits, "visits", &[Measure::Visits], "sum(visit_count)"),
+    facts(Metric::Pageviews, "pageviews", &[Measure::Pageviews], "sum(pageview_count)"),
+    facts(Metric::Events, "events", &[Measure::Events], "sum(event_count)"),
+    Facts { form: Form::Decimal, ..facts(Metric::ViewsPerVisit, "views_per_visit",
+        &[Measure::Pageviews, Measure::Visits], "ifNotFinite(round(sum(pageview_count) / sum(visit_count), 2), 0)") },
+    Facts { change: Change::Points, ..facts(Metric::BounceRate, "bounce_rate",
+        &[Measure::Bounces, Measure::BounceVisits], "ifNotFinite(round(sum(bounce_count) / sum(bounce_visit_count) * 100), 0)") },
+    facts(Metric::VisitDuration, "visit_duration",
+        &[Measure::DurationSeconds, Measure::Visits], "ifNotFinite(round(sum(visit_seconds) / sum(visit_count)), 0)"),
+    Facts { needs: Needs::Page, empty: Empty::Null, ..facts(Metric::TimeOnPage, "time_on_page",
+        &[Measure::EngagementMs, Measure::EngagedVisits], "if(sum(engaged_visit_count) = 0, NULL, round(sum(engagement_ms) / sum(engaged_visit_count) / 1000))") },
+    Facts { needs: Needs::Page, empty: Empty::Null, ..facts(Metric::ScrollDepth, "scroll_depth",
+        &[Measure::Depths, Measure::DepthVisits], "if(sum(depth_visit_count) = 0, NULL, round(sum(depth_sum) / sum(depth_visit_count)))") },
+    Facts { form: Form::Decimal, needs: Needs::ExitPage, change: Change::Points, empty: Empty::Null, ..facts(Metric::ExitRate, "exit_rate",
+        &[Measure::Exits, Measure::ExitViews], "if(sum(exit_view_count) = 0, NULL, round(sum(exit_count) / sum(exit_view_count) * 100, 1))") },
+    Facts { form: Form::Decimal, needs: Needs::Dimension, ..facts(Metric::Percentage, "percentage",
+        &[Measure::Visitors], "ifNotFinite(round(sum(visitor_count) / $total * 100, 2), 0)") },
+    Facts { form: Form::Decimal, needs: Needs::Goal, ..facts(Metric::ConversionRate, "conversion_rate",
+        &[Measure::Visitors], "ifNotFinite(round(sum(visitor_count) / $all * 100, 2), 0)") },
+    Facts { form: Form::Decimal, needs: Needs::Goal, ..facts(Metric::GroupConversionRate, "group_conversion_rate",
+        &[Measure::Visitors], "ifNotFinite(round(sum(visitor_count) / $group * 100, 2), 0)") },
+    Facts { form: Form::Money, needs: Needs::Goal, ..facts(Metric::TotalRevenue, "total_revenue",
+        &[Measure::Revenue, Measure::ForeignEvents], "sum(revenue_sum)") },
+    Facts { form: Form::Money, needs: Needs::Goal, ..facts(Metric::AverageRevenue, "average_revenue",
+        &[Measure::Revenue, Measure::RevenueEvents, Measure::ForeignEvents], "ifNotFinite(round(toFloat64(sum(revenue_sum)) / sum(revenue_event_count), 3), 0)") },
+]);
 
 pub(crate) struct MeasureFacts {
     measure: Measure,
@@ -95,9 +197,9 @@ pub(crate) struct MeasureFacts {
     pub(crate) condition: Option<&'static str>,
 }
 
-/// Every measure, in the order of the enum.
+/// Every measure.
 #[rustfmt::skip]
-const MEASURES: &[MeasureFacts] = &[
+static MEASURES: Table<MeasureFacts> = Table(&[
     MeasureFacts { measure: Measure::Visitors, name: "visitor_count", scope: Scope::Events,
         function: "uniqExact", argument: "visitor_id", condition: None },
     MeasureFacts { measure: Measure::Pageviews, name: "pageview_count", scope: Scope::Events,
@@ -106,6 +208,16 @@ const MEASURES: &[MeasureFacts] = &[
         function: "count", argument: "", condition: Some("name != 'engagement'") },
     MeasureFacts { measure: Measure::SeenVisits, name: "seen_visit_count", scope: Scope::Events,
         function: "uniqExact", argument: "visit_id", condition: None },
+    MeasureFacts { measure: Measure::EngagementMs, name: "engagement_ms", scope: Scope::Events,
+        function: "sum", argument: "engagement_time_ms", condition: Some("name = 'engagement'") },
+    MeasureFacts { measure: Measure::EngagedVisits, name: "engaged_visit_count", scope: Scope::Events,
+        function: "uniqExact", argument: "visit_id", condition: Some("name = 'engagement' AND engagement_time_ms > 0") },
+    MeasureFacts { measure: Measure::Revenue, name: "revenue_sum", scope: Scope::Events,
+        function: "sum", argument: "revenue_amount", condition: None },
+    MeasureFacts { measure: Measure::RevenueEvents, name: "revenue_event_count", scope: Scope::Events,
+        function: "count", argument: "", condition: None },
+    MeasureFacts { measure: Measure::ForeignEvents, name: "foreign_event_count", scope: Scope::Events,
+        function: "count", argument: "", condition: None },
     MeasureFacts { measure: Measure::Visits, name: "visit_count", scope: Scope::Visits,
         function: "sum", argument: "visits", condition: None },
     MeasureFacts { measure: Measure::DurationSeconds, name: "visit_seconds", scope: Scope::Visits,
@@ -114,12 +226,44 @@ const MEASURES: &[MeasureFacts] = &[
         function: "sum", argument: "bounces", condition: None },
     MeasureFacts { measure: Measure::BounceVisits, name: "bounce_visit_count", scope: Scope::Visits,
         function: "sum", argument: "visits", condition: None },
-];
+    MeasureFacts { measure: Measure::Depths, name: "depth_sum", scope: Scope::Depths,
+        function: "sum", argument: "depth", condition: None },
+    MeasureFacts { measure: Measure::DepthVisits, name: "depth_visit_count", scope: Scope::Depths,
+        function: "count", argument: "", condition: None },
+    MeasureFacts { measure: Measure::Exits, name: "exit_count", scope: Scope::Exits,
+        function: "sum", argument: "visits", condition: None },
+    MeasureFacts { measure: Measure::ExitViews, name: "exit_view_count", scope: Scope::Views,
+        function: "count", argument: "", condition: Some("name = 'pageview'") },
+]);
+
+impl Row for Facts {
+    type Member = Metric;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_about(&self, member: &Metric) -> bool {
+        self.metric == *member
+    }
+}
+
+impl Row for MeasureFacts {
+    type Member = Measure;
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_about(&self, member: &Measure) -> bool {
+        self.measure == *member
+    }
+}
 
 impl Metric {
     /// The metric of this API name.
     pub fn parse(name: &str) -> Option<Self> {
-        TABLE.iter().find(|facts| facts.name == name).map(|facts| facts.metric)
+        TABLE.named(name).map(|facts| facts.metric)
     }
 
     /// Its name in the API.
@@ -127,30 +271,29 @@ impl Metric {
         self.facts().name
     }
 
+    /// All of them, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = Self> {
+        TABLE.0.iter().map(|facts| facts.metric)
+    }
+
     /// All names, for messages.
     pub(crate) fn names() -> String {
-        TABLE.iter().map(|facts| facts.name).collect::<Vec<_>>().join(", ")
+        TABLE.names()
     }
 
     pub(crate) fn facts(self) -> &'static Facts {
-        // A test holds the table to the order of the enum.
-        &TABLE[self as usize]
+        TABLE.about(&self)
     }
 
-    /// Whether it only makes sense for whole visits.
-    pub(crate) fn is_session(self) -> bool {
-        match self {
-            Self::ViewsPerVisit | Self::BounceRate | Self::VisitDuration => true,
-            Self::Visitors | Self::Visits | Self::Pageviews | Self::Events => false,
-        }
+    /// Whether it is an amount of money.
+    pub(crate) fn is_money(self) -> bool {
+        self.facts().form == Form::Money
     }
 }
 
 impl Measure {
     pub(crate) fn facts(self) -> &'static MeasureFacts {
-        let facts = &MEASURES[self as usize];
-        debug_assert_eq!(facts.measure, self);
-        facts
+        MEASURES.about(&self)
     }
 }
 
@@ -159,12 +302,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_stand_in_the_order_of_their_enums() {
-        for (index, facts) in TABLE.iter().enumerate() {
+    fn every_row_is_found_by_its_name_and_by_its_metric() {
+        for (index, facts) in TABLE.0.iter().enumerate() {
             assert_eq!(facts.metric as usize, index, "{}", facts.name);
+            assert_eq!(Metric::parse(facts.name), Some(facts.metric));
         }
-        for (index, facts) in MEASURES.iter().enumerate() {
+        assert_eq!(TABLE.0.len(), Metric::AverageRevenue as usize + 1);
+        for (index, facts) in MEASURES.0.iter().enumerate() {
             assert_eq!(facts.measure as usize, index, "{}", facts.name);
+        }
+        assert_eq!(MEASURES.0.len(), Measure::ExitViews as usize + 1);
+    }
+
+    #[test]
+    fn every_formula_uses_the_measures_that_it_names_and_no_other() {
+        for facts in TABLE.0 {
+            for measure in MEASURES.0 {
+                let named = facts.formula.contains(&format!("sum({})", measure.name));
+                let listed = facts.measures.contains(&measure.measure);
+                // Those in other currencies are counted for the answer's warning.
+                assert!(named == listed || measure.measure == Measure::ForeignEvents, "{}", facts.name);
+            }
         }
     }
 }

@@ -138,12 +138,32 @@ impl DateRange {
                 Some((whole_second(first), whole_second(last).checked_add(1.second()).ok()?))
             }
         }?;
-        let holds = from < to && from.as_second() >= 0 && to.as_second() <= INSTANT_MAX_SECONDS;
-        holds.then(|| Range { from, to, time_zone: time_zone.clone() })
+        Range::of_instants(from, to, time_zone)
     }
 }
 
 impl Range {
+    /// From the start of one date to the end of another; nothing where that is empty or no row can hold it.
+    pub(crate) fn of_dates(first: Date, last: Date, time_zone: &TimeZone) -> Option<Self> {
+        let end = day_start(last.tomorrow().ok()?, time_zone)?;
+        Self::of_instants(day_start(first, time_zone)?, end, time_zone)
+    }
+
+    /// From one instant until before another; nothing where that is empty or no row can hold it.
+    pub(crate) fn of_instants(from: Timestamp, to: Timestamp, time_zone: &TimeZone) -> Option<Self> {
+        let holds = from < to && from.as_second() >= 0 && to.as_second() <= INSTANT_MAX_SECONDS;
+        holds.then(|| Self { from, to, time_zone: time_zone.clone() })
+    }
+
+    /// Its first and last date, where it is made of whole days.
+    pub(crate) fn dates(&self) -> Option<(Date, Date)> {
+        let first = self.time_zone.to_datetime(self.from).date();
+        let after = self.time_zone.to_datetime(self.to).date();
+        let whole =
+            day_start(first, &self.time_zone)? == self.from && day_start(after, &self.time_zone)? == self.to;
+        if whole { Some((first, after.yesterday().ok()?)) } else { None }
+    }
+
     /// The interval that `time` means: hours up to 48 hours, days up to 40 days, weeks up to 52 weeks, else months.
     pub fn automatic_interval(&self) -> Interval {
         let hours = self.to.duration_since(self.from).as_hours();

@@ -2,12 +2,17 @@
 //!
 //! Invariant: what is in a [`Report`] can be rendered without looking at the clock, the control data or the store.
 
+use std::sync::Arc;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
+    comparison::Comparison,
     dimension::{Column, Dimension},
     error::{Error, Result},
-    filter::Filter,
+    filter::{Clause, Filter, Operator},
+    fit,
+    goal::{Goal, Segment},
     metric::Metric,
     period::{Bucket, Interval, Range},
     request::{Direction, Order, OrderBy, Request},
@@ -22,6 +27,17 @@ pub struct Site {
     pub domain: String,
     /// Where its days begin.
     pub time_zone: TimeZone,
+    /// What its people want done, in the order that they want to see it.
+    pub goals: Arc<[Goal]>,
+    /// What its people filter by.
+    pub segments: Arc<[Segment]>,
+}
+
+impl Site {
+    /// A site without goals and segments.
+    pub fn new(id: u32, domain: impl Into<String>, time_zone: TimeZone) -> Self {
+        Self { id, domain: domain.into(), time_zone, goals: Arc::default(), segments: Arc::default() }
+    }
 }
 
 /// A resolved question.
@@ -37,7 +53,7 @@ pub struct Report {
     pub dimensions: Vec<Dimension>,
     /// The buckets of its time dimension; empty without one.
     pub buckets: Vec<Bucket>,
-    /// What it is restricted to; all of them hold.
+    /// What it is restricted to; all of them hold, and segments have become their filters.
     pub filters: Vec<Filter>,
     /// The order of rows, before the ties.
     pub order_by: Vec<Order>,
@@ -50,6 +66,8 @@ pub struct Report {
 /// Most buckets of a time series. The starts travel to the store as one parameter, which ClickHouse holds to 128 KiB;
 /// a year of hours fits.
 const BUCKETS_MAX: i64 = 9_000;
+/// Most rows of the period that another is compared with; ten pages of the longest answer.
+const COMPARED_ROWS_MAX: u64 = 100_000;
 
 impl Report {
     /// Resolves a question about `site` at `now`. `first_event` is the time of the site's first event, which only the
@@ -65,12 +83,12 @@ impl Report {
     ) -> Result<Self> {
         let range = request.date_range.resolve(now, &site.time_zone, first_event);
         let range = range
-            .ok_or_else(|| Error::invalid("date_range", "the range is empty or outside of 1970 to 2106"))?;
+            .ok_or_else(|| Error::invalid("#/date_range", "the range is empty or outside of 1970 to 2106"))?;
         let mut buckets = Vec::new();
         let mut dimensions = Vec::with_capacity(request.dimensions.len());
-        for (index, &dimension) in request.dimensions.iter().enumerate() {
+        for (index, dimension) in request.dimensions.iter().enumerate() {
             let Column::Time(interval) = dimension.column() else {
-                dimensions.push(dimension);
+                dimensions.push(dimension.clone());
                 continue;
             };
             let interval = interval.unwrap_or_else(|| range.automatic_interval());
@@ -81,21 +99,81 @@ impl Report {
             dimensions.push(interval.into());
         }
         let order_by = match &request.order_by {
-            Some(order_by) => order_by.iter().map(|order| resolve_order(*order, &dimensions)).collect(),
+            Some(order_by) => order_by.iter().map(|order| resolve_order(order, &dimensions)).collect(),
             None => default_order(&request.metrics, &dimensions),
         };
-        Ok(Self {
+        let expand =
+            |(index, filter): (usize, &Filter)| filter.expand(&site.segments, &format!("#/filters/{index}"));
+        let filters: Vec<_> = request.filters.iter().enumerate().map(expand).collect::<Result<_>>()?;
+        check_goals(&filters, &site.goals)?;
+        let report = Self {
             site: site.clone(),
             range,
             metrics: request.metrics.clone(),
             dimensions,
             buckets,
-            filters: request.filters.clone(),
+            filters,
             order_by,
             limit: request.limit,
             offset: request.offset,
-        })
+        };
+        fit::check(&report)?;
+        Ok(report)
     }
+
+    /// The same question about the period that it is compared with, all rows of it that an answer may hold.
+    pub(crate) fn compared(&self, comparison: &Comparison, now: Timestamp) -> Result<Self> {
+        let range = comparison.range(&self.range, now).ok_or_else(|| {
+            Error::invalid("#/include/comparisons", "the period to compare with is outside of 1970 to 2106")
+        })?;
+        let interval = self.dimensions.iter().find_map(|dimension| match dimension.column() {
+            Column::Time(interval) => interval,
+            _ => None,
+        });
+        let buckets = interval.map(|interval| range.buckets(interval)).unwrap_or_default();
+        Ok(Self { range, buckets, limit: COMPARED_ROWS_MAX, offset: 0, ..self.clone() })
+    }
+
+    /// The goals that its top-level filters let through; all without such filters.
+    pub(crate) fn goals(&self) -> Vec<&Goal> {
+        let clauses: Vec<&Clause> = Filter::top_level(&self.filters)
+            .into_iter()
+            .filter_map(|filter| match filter {
+                Filter::Clause(clause) if clause.dimension == Dimension::EventGoal => Some(clause),
+                _ => None,
+            })
+            .collect();
+        self.site.goals.iter().filter(|goal| clauses.iter().all(|clause| clause.picks(goal))).collect()
+    }
+
+    /// The one currency of its goals' revenue; none without revenue, or with several currencies.
+    pub(crate) fn currency(&self) -> Option<&str> {
+        let mut currencies = self.goals().into_iter().filter_map(|goal| goal.currency.as_deref());
+        let first = currencies.next()?;
+        currencies.all(|currency| currency == first).then_some(first)
+    }
+
+    /// Whether each row speaks of one goal.
+    pub(crate) fn groups_by_goal(&self) -> bool {
+        self.dimensions.contains(&Dimension::EventGoal)
+    }
+}
+
+/// A filter on a goal that the site does not have is a mistake, and no goal that nobody met.
+fn check_goals(filters: &[Filter], goals: &[Goal]) -> Result<()> {
+    let clauses = filters.iter().flat_map(Filter::all_clauses);
+    let is_goal =
+        |clause: &&Clause| clause.dimension == Dimension::EventGoal && clause.operator == Operator::Is;
+    for clause in clauses.filter(is_goal) {
+        let known = |value: &&String| {
+            let one = Clause { values: vec![(*value).clone()], ..clause.clone() };
+            goals.iter().any(|goal| one.picks(goal))
+        };
+        if let Some(value) = clause.values.iter().find(|value| !known(value)) {
+            return Err(Error::invalid("#/filters", format!("the site has no goal {value:?}")));
+        }
+    }
+    Ok(())
 }
 
 fn too_many_buckets(index: usize, interval: Interval) -> Error {
@@ -103,24 +181,25 @@ fn too_many_buckets(index: usize, interval: Interval) -> Error {
     let message = format!(
         "{name:?} would give more than {BUCKETS_MAX} rows, expected a shorter range or wider buckets"
     );
-    Error::invalid(format!("dimensions[{index}]"), message)
+    Error::invalid(format!("#/dimensions/{index}"), message)
 }
 
 /// Time ascending, else the first metric descending.
 fn default_order(metrics: &[Metric], dimensions: &[Dimension]) -> Vec<Order> {
-    let time = dimensions.iter().find(|dimension| dimension.is_time());
-    let time = time.map(|time| Order { by: OrderBy::Dimension(*time), direction: Direction::Ascending });
-    let metric = Order { by: OrderBy::Metric(metrics[0]), direction: Direction::Descending };
-    time.into_iter().chain([metric]).collect()
+    let time = dimensions.iter().find(|dimension| dimension.is_time()).cloned();
+    let time = time.map(|time| Order { by: OrderBy::Dimension(time), direction: Direction::Ascending });
+    let metric = metrics.first().map(|metric| OrderBy::Metric(*metric));
+    let metric = metric.map(|by| Order { by, direction: Direction::Descending });
+    time.into_iter().chain(metric).collect()
 }
 
 /// An order by `time` is one by the interval that it has become.
-fn resolve_order(order: Order, dimensions: &[Dimension]) -> Order {
-    let time = || dimensions.iter().find(|dimension| dimension.is_time());
-    match order.by {
+fn resolve_order(order: &Order, dimensions: &[Dimension]) -> Order {
+    match &order.by {
         OrderBy::Dimension(dimension) if dimension.is_time() => {
-            Order { by: OrderBy::Dimension(*time().unwrap_or(&dimension)), ..order }
+            let time = dimensions.iter().find(|dimension| dimension.is_time()).unwrap_or(dimension);
+            Order { by: OrderBy::Dimension(time.clone()), direction: order.direction }
         }
-        OrderBy::Dimension(_) | OrderBy::Metric(_) => order,
+        OrderBy::Dimension(_) | OrderBy::Metric(_) => order.clone(),
     }
 }

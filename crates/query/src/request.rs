@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use crate::{
+    comparison::Comparison,
     dimension::Dimension,
     error::{Error, Result},
     filter::Filter,
@@ -41,7 +42,7 @@ pub struct Request {
 }
 
 /// One key of the order of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// By what.
     pub by: OrderBy,
@@ -50,7 +51,7 @@ pub struct Order {
 }
 
 /// What rows are ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OrderBy {
     /// One of the asked metrics.
     Metric(Metric),
@@ -76,6 +77,8 @@ pub struct Include {
     pub total_rows: bool,
     /// Imported data. None exists, and the answer says so.
     pub imports: bool,
+    /// The period that every row is compared with.
+    pub comparisons: Option<Comparison>,
 }
 
 /// Most rows of one answer, and as many as it has unless told.
@@ -90,10 +93,10 @@ impl Request {
     /// # Errors
     /// When the body is no JSON object, or names no site.
     pub fn parse_site_id(body: &Value) -> Result<&str> {
-        let body = object(body, "body")?;
+        let body = object(body, "#")?;
         let site_id = body.get("site_id").ok_or_else(|| missing("site_id"))?;
         let site_id = site_id.as_str().filter(|site_id| !site_id.is_empty());
-        site_id.ok_or_else(|| Error::invalid("site_id", "expected the domain of a site"))
+        site_id.ok_or_else(|| Error::invalid("#/site_id", "expected the domain of a site"))
     }
 
     /// Reads a body.
@@ -102,8 +105,8 @@ impl Request {
     /// [`Error::Invalid`] with the path of the first key that is wrong.
     pub fn parse(body: &Value) -> Result<Self> {
         let site_id = Self::parse_site_id(body)?.to_owned();
-        let body = object(body, "body")?;
-        known_keys(body, "", KEYS)?;
+        let body = object(body, "#")?;
+        known_keys(body, "#/", KEYS)?;
         let date_range = parse_date_range(body.get("date_range").ok_or_else(|| missing("date_range"))?)?;
         let metrics = parse_metrics(body.get("metrics").ok_or_else(|| missing("metrics"))?)?;
         let dimensions = body.get("dimensions").map(parse_dimensions).transpose()?.unwrap_or_default();
@@ -112,12 +115,15 @@ impl Request {
         let order_by =
             body.get("order_by").map(|value| parse_order(value, &metrics, &dimensions)).transpose()?;
         let include = body.get("include").map(parse_include).transpose()?.unwrap_or_default();
-        if include.time_labels && !dimensions.iter().any(|dimension| dimension.is_time()) {
-            return Err(Error::invalid("include.time_labels", "needs a time dimension among the dimensions"));
+        if include.time_labels && !dimensions.iter().any(Dimension::is_time) {
+            return Err(Error::invalid(
+                "#/include/time_labels",
+                "needs a time dimension among the dimensions",
+            ));
         }
         let (limit, offset) =
             body.get("pagination").map(parse_pagination).transpose()?.unwrap_or((LIMIT_MAX, 0));
-        let request = Self {
+        Ok(Self {
             site_id,
             date_range,
             metrics,
@@ -128,38 +134,7 @@ impl Request {
             include,
             limit,
             offset,
-        };
-        request.check_metrics_fit()?;
-        Ok(request)
-    }
-
-    /// Refuses metrics of whole visits where a visit has no one answer.
-    fn check_metrics_fit(&self) -> Result<()> {
-        let filters_page = self
-            .filters
-            .iter()
-            .flat_map(Filter::clauses)
-            .any(|clause| clause.dimension == Dimension::EventPage);
-        for (index, metric) in self.metrics.iter().enumerate().filter(|(_, metric)| metric.is_session()) {
-            let refusal = |what: String| {
-                Err(Error::invalid(
-                    format!("metrics[{index}]"),
-                    format!("metric {:?} cannot be asked {what}", metric.name()),
-                ))
-            };
-            let event = |dimension: &&Dimension| match metric {
-                Metric::ViewsPerVisit => dimension.is_event(),
-                Metric::BounceRate | Metric::VisitDuration => **dimension == Dimension::EventName,
-                Metric::Visitors | Metric::Visits | Metric::Pageviews | Metric::Events => false,
-            };
-            if let Some(dimension) = self.dimensions.iter().find(event) {
-                return refusal(format!("with the event dimension {:?}", dimension.name()));
-            }
-            if *metric == Metric::ViewsPerVisit && filters_page {
-                return refusal(format!("with a filter on {:?}", Dimension::EventPage.name()));
-            }
-        }
-        Ok(())
+        })
     }
 }
 
@@ -175,32 +150,32 @@ fn parse_date_range(value: &Value) -> Result<DateRange> {
     range.ok_or_else(|| {
         let expected =
             "expected day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all, or two dates or two instants";
-        Error::invalid("date_range", format!("invalid range {value}, {expected}"))
+        Error::invalid("#/date_range", format!("invalid range {value}, {expected}"))
     })
 }
 
 fn parse_metrics(value: &Value) -> Result<Vec<Metric>> {
     let list = value.as_array().filter(|list| !list.is_empty());
-    let list = list.ok_or_else(|| Error::invalid("metrics", "expected a list of at least one metric"))?;
+    let list = list.ok_or_else(|| Error::invalid("#/metrics", "expected a list of at least one metric"))?;
     let parse = |value: &Value| value.as_str().and_then(Metric::parse);
-    parse_distinct(list, "metrics", parse, ("metric", Metric::names))
+    parse_distinct(list, "#/metrics", parse, ("metric", Metric::names))
 }
 
 fn parse_dimensions(value: &Value) -> Result<Vec<Dimension>> {
     let list =
-        value.as_array().ok_or_else(|| Error::invalid("dimensions", "expected a list of dimensions"))?;
+        value.as_array().ok_or_else(|| Error::invalid("#/dimensions", "expected a list of dimensions"))?;
     let parse = |value: &Value| value.as_str().and_then(Dimension::parse);
-    let dimensions = parse_distinct(list, "dimensions", parse, ("dimension", Dimension::names))?;
+    let dimensions = parse_distinct(list, "#/dimensions", parse, ("dimension", Dimension::names))?;
     match dimensions.iter().enumerate().filter(|(_, dimension)| dimension.is_time()).nth(1) {
         Some((index, _)) => {
-            Err(Error::invalid(format!("dimensions[{index}]"), "a second time dimension, expected one"))
+            Err(Error::invalid(format!("#/dimensions/{index}"), "a second time dimension, expected one"))
         }
         None => Ok(dimensions),
     }
 }
 
 /// Reads a list of members of a closed set (its noun and its names are for the message).
-fn parse_distinct<T: Copy + Eq + std::hash::Hash>(
+fn parse_distinct<T: Clone + Eq + std::hash::Hash>(
     list: &[Value],
     path: &str,
     parse: impl Fn(&Value) -> Option<T>,
@@ -208,12 +183,12 @@ fn parse_distinct<T: Copy + Eq + std::hash::Hash>(
 ) -> Result<Vec<T>> {
     let mut seen = HashSet::new();
     let one = |(index, value): (usize, &Value)| {
-        let at = format!("{path}[{index}]");
+        let at = format!("{path}/{index}");
         let member = parse(value);
         let member = member.ok_or_else(|| {
             Error::invalid(&at, format!("invalid {noun} {value}, expected one of {}", names()))
         })?;
-        if seen.insert(member) {
+        if seen.insert(member.clone()) {
             Ok(member)
         } else {
             Err(Error::invalid(at, format!("{noun} {value} stands twice")))
@@ -223,10 +198,11 @@ fn parse_distinct<T: Copy + Eq + std::hash::Hash>(
 }
 
 fn parse_order(value: &Value, metrics: &[Metric], dimensions: &[Dimension]) -> Result<Vec<Order>> {
-    let list =
-        value.as_array().ok_or_else(|| Error::invalid("order_by", "expected a list of [name, direction]"))?;
+    let list = value
+        .as_array()
+        .ok_or_else(|| Error::invalid("#/order_by", "expected a list of [name, direction]"))?;
     let one = |(index, value): (usize, &Value)| {
-        let at = format!("order_by[{index}]");
+        let at = format!("#/order_by/{index}");
         let Some([by, direction]) = value.as_array().map(Vec::as_slice) else {
             return Err(Error::invalid(at, "expected [metric or dimension, \"asc\" or \"desc\"]"));
         };
@@ -234,14 +210,14 @@ fn parse_order(value: &Value, metrics: &[Metric], dimensions: &[Dimension]) -> R
         let metric = Metric::parse(name).filter(|metric| metrics.contains(metric)).map(OrderBy::Metric);
         let dimension = Dimension::parse(name).filter(|dimension| dimensions.contains(dimension));
         let by = metric.or(dimension.map(OrderBy::Dimension)).ok_or_else(|| {
-            Error::invalid(format!("{at}[0]"), format!("{by} is none of the queried metrics and dimensions"))
+            Error::invalid(format!("{at}/0"), format!("{by} is none of the queried metrics and dimensions"))
         })?;
         let direction = match direction.as_str() {
             Some("asc") => Direction::Ascending,
             Some("desc") => Direction::Descending,
             _ => {
                 let message = format!("invalid direction {direction}, expected \"asc\" or \"desc\"");
-                return Err(Error::invalid(format!("{at}[1]"), message));
+                return Err(Error::invalid(format!("{at}/1"), message));
             }
         };
         Ok(Order { by, direction })
@@ -250,28 +226,31 @@ fn parse_order(value: &Value, metrics: &[Metric], dimensions: &[Dimension]) -> R
 }
 
 fn parse_include(value: &Value) -> Result<Include> {
-    let keys = object(value, "include")?;
-    known_keys(keys, "include.", &["imports", "time_labels", "total_rows"])?;
+    let keys = object(value, "#/include")?;
+    known_keys(keys, "#/include/", &["imports", "time_labels", "total_rows", "comparisons"])?;
     let flag = |key: &str| match keys.get(key) {
         None => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
-        Some(other) => Err(Error::invalid(format!("include.{key}"), format!("{other} is not true or false"))),
+        Some(other) => {
+            Err(Error::invalid(format!("#/include/{key}"), format!("{other} is not true or false")))
+        }
     };
     Ok(Include {
         time_labels: flag("time_labels")?,
         total_rows: flag("total_rows")?,
         imports: flag("imports")?,
+        comparisons: keys.get("comparisons").map(Comparison::parse).transpose()?,
     })
 }
 
 fn parse_pagination(value: &Value) -> Result<(u64, u64)> {
-    let keys = object(value, "pagination")?;
-    known_keys(keys, "pagination.", &["limit", "offset"])?;
+    let keys = object(value, "#/pagination")?;
+    known_keys(keys, "#/pagination/", &["limit", "offset"])?;
     let number = |key: &str, default: u64, range: std::ops::RangeInclusive<u64>| match keys.get(key) {
         None => Ok(default),
         Some(value) => value.as_u64().filter(|number| range.contains(number)).ok_or_else(|| {
             let message = format!("{value} is not a whole number from {} to {}", range.start(), range.end());
-            Error::invalid(format!("pagination.{key}"), message)
+            Error::invalid(format!("#/pagination/{key}"), message)
         }),
     };
     Ok((number("limit", LIMIT_MAX, 1..=LIMIT_MAX)?, number("offset", 0, 0..=u64::from(u32::MAX))?))
@@ -292,7 +271,7 @@ fn known_keys(object: &Map<String, Value>, prefix: &str, known: &[&str]) -> Resu
 }
 
 fn missing(key: &str) -> Error {
-    Error::invalid(key, "is missing")
+    Error::invalid(format!("#/{key}"), "is missing")
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use passant_store::{Param, Statement};
 
 use crate::{
     dimension::{Column, Dimension},
-    metric::{Measure, Metric, Scope},
+    metric::{self, Measure, Metric, Scope},
     report::Report,
     request::{Direction, OrderBy},
 };
@@ -27,8 +27,9 @@ const EXECUTION_SECONDS_MAX: u32 = 30;
 /// Someone who was seen this recently is live.
 const LIVE_SECONDS: i64 = 5 * 60;
 
-/// The rows of a report, as `(dimensions: Array(String), metrics: Array(Nullable(Float64)), total_rows: UInt64)`. Time
-/// dimensions are the start of their bucket in seconds.
+/// The rows of a report, as `(dimensions: Array(String), metrics: Array(Nullable(Float64)), foreign_events: UInt64,
+/// total_rows: UInt64)`. Time dimensions are the start of their bucket in seconds; foreign events have revenue in another
+/// currency than the goal's.
 pub fn report(report: &Report) -> Statement {
     let measures = measures(report);
     let mut params = Params::default();
@@ -39,15 +40,23 @@ pub fn report(report: &Report) -> Statement {
         .into_iter()
         .map(|coverage| Scan::new(report, coverage).render(&measures, &mut params))
         .collect();
+    let values: Vec<_> = report.metrics.iter().map(|metric| value(report, *metric, &mut params)).collect();
     let names: Vec<_> = report.metrics.iter().map(|metric| metric.name()).collect();
-    let by: Vec<_> = report.dimensions.iter().map(|dimension| dimension.name()).collect();
+    // Names of the table only: the key of a property is a user's text.
+    let by: Vec<_> = report.dimensions.iter().map(|dimension| dimension.facts().name).collect();
     let title =
         if by.is_empty() { names.join(", ") } else { format!("{} by {}", names.join(", "), by.join(", ")) };
     let sql = format!(
         "-- report: {title}\nSELECT\n    {dimensions} AS dimensions,\n    [{metrics}] AS metrics,\n    \
-         toUInt64(count() OVER ()) AS total_rows\nFROM\n(\n{scans}\n)\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
+         {foreign} AS foreign_events,\n    toUInt64(count() OVER ()) AS total_rows\nFROM\n(\n{scans}\n){groups}\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         dimensions = labels(report),
-        metrics = report.metrics.iter().map(|metric| value(report, *metric)).collect::<Vec<_>>().join(", "),
+        metrics = values.join(", "),
+        foreign = if measures.contains(&Measure::ForeignEvents) {
+            "toUInt64(sum(foreign_event_count))"
+        } else {
+            "toUInt64(0)"
+        },
+        groups = group_visitors(report, &mut params),
         scans = scans.join("\n    UNION ALL\n"),
         tail = grouping_and_order(report),
     );
@@ -63,6 +72,14 @@ pub fn live_visitors(site_id: u32, now: Timestamp) -> Statement {
     limited(Statement::new(sql))
         .param("site", site_id)
         .param("after", now.as_second().saturating_sub(LIVE_SECONDS).max(0))
+}
+
+/// Fails where one of the patterns is no regular expression.
+pub fn patterns(patterns: &[String]) -> Statement {
+    let mut params = Params::default();
+    let one = |pattern: &String| format!("match('', {{{}:String}})", params.bind_text(pattern.clone()));
+    let matches = patterns.iter().map(one).collect::<Vec<_>>().join(", ");
+    params.statement(format!("-- patterns of a question\nSELECT {matches}"))
 }
 
 /// When the site's first event was, in seconds since 1970, as `first: UInt32`; 0 without events.
@@ -126,25 +143,70 @@ fn metric_measures(report: &Report, metric: Metric) -> &'static [Measure] {
     }
 }
 
-fn value(report: &Report, metric: Metric) -> String {
+fn value(report: &Report, metric: Metric, params: &mut Params) -> String {
     let formula = match metric {
         Metric::Visits if groups_by_event(report) => "sum(seen_visit_count)",
+        metric if metric.is_money() && report.currency().is_none() && !report.groups_by_goal() => {
+            return "CAST(NULL, 'Nullable(Float64)')".to_owned();
+        }
         metric => metric.facts().formula,
     };
+    let mut formula = formula.to_owned();
+    if formula.contains(metric::TOTAL) {
+        formula = formula.replace(metric::TOTAL, &visitors(report, Vec::new(), params));
+    }
+    if formula.contains(metric::ALL) || (formula.contains(metric::GROUP) && plain_groups(report).is_empty()) {
+        let all = visitors(&without_goals(report), Vec::new(), params);
+        formula = formula.replace(metric::ALL, &all).replace(metric::GROUP, &all);
+    }
+    formula = formula.replace(metric::GROUP, "max(group_visitors.visitors)");
     format!("toNullable(toFloat64({formula}))")
+}
+
+/// Distinct visitors of a report in these of its groups.
+fn visitors(report: &Report, groups: Vec<usize>, params: &mut Params) -> String {
+    Scan::new(report, Coverage::Events).grouped_by(groups).render_visitors(params)
+}
+
+fn without_goals(report: &Report) -> Report {
+    Report { filters: predicate::without_goals(&report.filters), ..report.clone() }
+}
+
+/// The dimensions that those who did not meet a goal have too.
+fn plain_groups(report: &Report) -> Vec<usize> {
+    let plain = |dimension: &Dimension| !matches!(dimension.column(), Column::Goal | Column::Prop);
+    (0..report.dimensions.len()).filter(|index| plain(&report.dimensions[*index])).collect()
+}
+
+/// Who might have met the goal in each group, joined to the groups.
+fn group_visitors(report: &Report, params: &mut Params) -> String {
+    let groups = plain_groups(report);
+    let asked = report.metrics.iter().any(|metric| metric.facts().formula.contains(metric::GROUP));
+    if !asked || groups.is_empty() {
+        return String::new();
+    }
+    let on: Vec<_> = groups.iter().map(|index| format!("d{index} = g{index}")).collect();
+    let visitors = visitors(&without_goals(report), groups, params);
+    format!(" AS scans\nLEFT JOIN {visitors} AS group_visitors ON {}", on.join(" AND "))
 }
 
 /// The scans that fill these measures.
 fn coverages(report: &Report, measures: &[Measure]) -> Vec<Coverage> {
     let fills = |scope: Scope| measures.iter().any(|measure| measure.facts().scope == scope);
-    // The rows of a report by page, host or event are those that events have, whatever is measured.
-    let events = fills(Scope::Events) || groups_by_event(report);
-    match (events, fills(Scope::Visits)) {
+    // The rows of a report by page, host or event are those that events have, whatever is measured; depths are numbers
+    // for the rows of events, and exits for those of events or visits.
+    let events = fills(Scope::Events) || fills(Scope::Depths) || groups_by_event(report);
+    let visits = fills(Scope::Visits) || (fills(Scope::Exits) && !events);
+    let mut coverages = match (events, visits) {
         (true, true) if one_scan_does(report) => vec![Coverage::Both],
         (true, true) => vec![Coverage::Events, Coverage::Visits],
         (true, false) => vec![Coverage::Events],
         (false, _) => vec![Coverage::Visits],
-    }
+    };
+    let more =
+        [(Scope::Depths, Coverage::Depths), (Scope::Exits, Coverage::Exits), (Scope::Views, Coverage::Views)];
+    coverages.extend(more.into_iter().filter(|(scope, _)| fills(*scope)).map(|(_, coverage)| coverage));
+    coverages
 }
 
 /// Whether events and visits are grouped and filtered by the same columns.
@@ -157,13 +219,24 @@ fn groups_by_event(report: &Report) -> bool {
     report.dimensions.iter().any(|dimension| dimension.is_event())
 }
 
+/// Whether some scans only hold numbers for the rows that others give.
+fn tells_rows(report: &Report) -> bool {
+    groups_by_event(report) || report.metrics.contains(&Metric::ExitRate)
+}
+
 fn labels(report: &Report) -> String {
     if report.dimensions.is_empty() {
         return "emptyArrayString()".to_owned();
     }
     let label = |(index, dimension): (usize, &Dimension)| match dimension.column() {
         Column::Time(_) => format!("toString(d{index})"),
-        Column::Event(..) | Column::Visit(_) | Column::Page(_) | Column::CountryName(_) | Column::Nothing => {
+        Column::Event(..)
+        | Column::Goal
+        | Column::Prop
+        | Column::Visit(_)
+        | Column::Page(_)
+        | Column::CountryName(_)
+        | Column::Nothing => {
             format!("if(d{index} = '', '{}', toString(d{index}))", dimension.facts().blank)
         }
     };
@@ -175,21 +248,19 @@ fn grouping_and_order(report: &Report) -> String {
         return String::new();
     }
     let groups: Vec<_> = (0..report.dimensions.len()).map(|index| format!("d{index}")).collect();
-    let having = if groups_by_event(report) { "HAVING sum(seen) > 0\n" } else { "" };
+    let having = if tells_rows(report) { "HAVING sum(seen) > 0\n" } else { "" };
     let dimension_key = |index: usize| match report.dimensions[index].is_time() {
         true => format!("d{index}"),
         false => format!("dimensions[{}]", index + 1),
     };
     let mut keys = Vec::new();
     for order in &report.order_by {
-        let key = match order.by {
-            OrderBy::Metric(metric) => report
-                .metrics
-                .iter()
-                .position(|m| *m == metric)
-                .map(|index| format!("metrics[{}]", index + 1)),
+        let key = match &order.by {
+            OrderBy::Metric(metric) => {
+                report.metrics.iter().position(|m| m == metric).map(|index| format!("metrics[{}]", index + 1))
+            }
             OrderBy::Dimension(dimension) => {
-                report.dimensions.iter().position(|d| *d == dimension).map(dimension_key)
+                report.dimensions.iter().position(|d| d == dimension).map(dimension_key)
             }
         };
         let direction = match order.direction {

@@ -15,6 +15,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 mod access;
+mod oracle;
+
+pub use oracle::{Action, Oracle};
 
 /// The unit in which a torn write reaches the disk, in bytes.
 const SECTOR_BYTES: usize = 512;

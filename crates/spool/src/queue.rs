@@ -4,32 +4,37 @@
 //! request leaves with exactly one answer; if the writer dies, the answer is that nobody knows.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::AppendError;
 use crate::frame::FRAME_HEADER_BYTES;
+use crate::{AppendError, Config};
 
 /// What may be queued or in writing at once, in bytes. A disk that is further behind than this is seconds
 /// behind, and refusing is then kinder to the memory and to the client than waiting.
 pub(crate) const QUEUE_BYTES: u64 = 32 << 20;
+
+/// What follows an append. It is dropped uncalled if the writer dies: then nobody knows.
+pub(crate) type Then = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
+
+/// The most commits for which waiting is left out before it is tried again.
+const LEAVE_OUT: u32 = 64;
 
 /// One durability point: payloads that are acknowledged together.
 pub(crate) struct Request {
     pub(crate) payloads: Vec<Bytes>,
     /// What the frames take on disk.
     pub(crate) bytes: u64,
-    pub(crate) answer: oneshot::Sender<Result<(), AppendError>>,
+    pub(crate) then: Then,
 }
 
 impl Request {
-    pub(crate) fn new(payloads: Vec<Bytes>) -> (Self, oneshot::Receiver<Result<(), AppendError>>) {
+    pub(crate) fn new(payloads: Vec<Bytes>, then: Then) -> Self {
         let bytes = payloads.iter().map(|payload| (payload.len() + FRAME_HEADER_BYTES) as u64).sum();
-        let (answer, answered) = oneshot::channel();
-        (Self { payloads, bytes, answer }, answered)
+        Self { payloads, bytes, then }
     }
 }
 
@@ -45,8 +50,10 @@ pub(crate) enum Work {
 /// What the writer wants to be woken for besides requests.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Wishes {
-    /// A commit may wait for company until then.
+    /// No commit may start before.
     pub(crate) commit_at: Option<Instant>,
+    /// A commit may wait for company until then.
+    pub(crate) gather_until: Option<Instant>,
     /// The open segment is due then.
     pub(crate) seal_at: Option<Instant>,
     /// The directory wants syncing, as soon as nothing else is to do.
@@ -64,11 +71,23 @@ struct State {
     queued_bytes: u64,
     /// Queued and in writing.
     held_bytes: u64,
-    /// The writer sleeps for company, so that a single append need not wake it.
-    in_company: bool,
+    /// The writer sleeps and wants to be woken by this many requests; 0 while it is awake. Whoever wakes it resets
+    /// this: a wake-up is a system call, and one is enough.
+    wake_at: usize,
+    /// Requests among the items.
+    requests: usize,
+    patience: Patience,
     closing: bool,
     finished: bool,
     closers: Vec<oneshot::Sender<()>>,
+}
+
+/// Whether waiting for company is worth it. Where it brought nobody it is left out, for twice as many commits each
+/// time: a client that sends one thing after the other is not made to wait for others that do not exist.
+#[derive(Default)]
+struct Patience {
+    left_out: u32,
+    leave_out: u32,
 }
 
 /// The queue of one spool.
@@ -76,26 +95,44 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     wake: Condvar,
     commit_bytes: u64,
+    gather_requests: usize,
+    appenders: OnceLock<Appenders>,
 }
 
+/// Says how many appenders there are.
+pub(crate) type Appenders = Box<dyn Fn() -> usize + Send + Sync>;
+
 impl Queue {
-    pub(crate) fn new(commit_bytes: u64) -> Self {
-        Self { state: Mutex::default(), wake: Condvar::new(), commit_bytes }
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            state: Mutex::default(),
+            wake: Condvar::new(),
+            commit_bytes: config.commit_bytes,
+            gather_requests: config.gather_appends,
+            appenders: OnceLock::new(),
+        }
     }
 
-    /// Queues a request, unless it would take what is held past the queue's bound or `room_bytes`.
-    pub(crate) fn push(&self, request: Request, room_bytes: u64) -> Result<(), AppendError> {
+    /// Sets who says how many appenders there are; the first one counts.
+    pub(crate) fn ask_for_appenders(&self, appenders: Appenders) {
+        let _ = self.appenders.set(appenders);
+    }
+
+    /// Queues a request, unless it would take what is held past the queue's bound or `room_bytes`: then it comes back.
+    pub(crate) fn push(&self, request: Request, room_bytes: u64) -> Result<(), (AppendError, Request)> {
         let mut state = self.lock();
         if state.closing || state.finished {
-            return Err(AppendError::Closed);
+            return Err((AppendError::Closed, request));
         }
         if state.held_bytes + request.bytes > QUEUE_BYTES.min(room_bytes) {
-            return Err(AppendError::Full { retry_after: crate::RETRY_AFTER });
+            return Err((AppendError::Full { retry_after: crate::RETRY_AFTER }, request));
         }
         state.held_bytes += request.bytes;
         state.queued_bytes += request.bytes;
         state.items.push_back(Item::Append(request));
-        let wanted = !state.in_company || state.queued_bytes >= self.commit_bytes;
+        state.requests += 1;
+        let enough = state.requests >= state.wake_at || state.queued_bytes >= self.commit_bytes;
+        let wanted = enough && std::mem::take(&mut state.wake_at) > 0;
         drop(state);
         if wanted {
             self.wake.notify_one();
@@ -141,20 +178,24 @@ impl Queue {
             if wishes.seal_at.is_some_and(|at| at <= now) {
                 return Work::Seal(Vec::new());
             }
-            let company = match state.items.front() {
+            let (until, wake_at) = match state.items.front() {
                 Some(Item::Seal(_)) => return Work::Seal(state.take_seals()),
-                Some(Item::Append(_)) => match wishes.commit_at {
-                    Some(at) if at > now && self.may_wait(&state) => Some(at),
-                    _ => return Work::Commit(state.take_requests(self.commit_bytes)),
+                Some(Item::Append(_)) => match self.company(&state, wishes, now) {
+                    Some(company) => company,
+                    None => {
+                        let requests = state.requests;
+                        state.patience.judge(wishes, now, requests);
+                        return Work::Commit(state.take_requests(self.commit_bytes));
+                    }
                 },
                 None if state.closing => return Work::Close,
                 None if wishes.directory_dirty => return Work::SyncDirectory,
-                None => None,
+                None => (None, 1),
             };
-            state.in_company = company.is_some();
-            let until = [company, wishes.seal_at].into_iter().flatten().min();
+            let until = [until, wishes.seal_at].into_iter().flatten().min();
+            state.wake_at = wake_at;
             state = self.sleep(state, until.map(|at| at.saturating_duration_since(now)));
-            state.in_company = false;
+            state.wake_at = 0;
         }
     }
 
@@ -168,9 +209,22 @@ impl Queue {
         }
     }
 
-    fn may_wait(&self, state: &State) -> bool {
+    /// Until when a commit waits for further requests, and how many of them end that early; nothing once it is due.
+    fn company(&self, state: &State, wishes: Wishes, now: Instant) -> Option<(Option<Instant>, usize)> {
         let sealing = state.items.iter().any(|item| matches!(item, Item::Seal(_)));
-        !sealing && !state.closing && state.queued_bytes < self.commit_bytes
+        if sealing || state.closing || state.queued_bytes >= self.commit_bytes {
+            return None;
+        }
+        let ahead = |at: Option<Instant>| at.filter(|at| *at > now);
+        let most = self.appenders.get().map_or(usize::MAX, |appenders| appenders().max(1));
+        let enough = self.gather_requests.min(most);
+        if state.requests < enough
+            && state.patience.left_out == 0
+            && let Some(until) = ahead(wishes.gather_until)
+        {
+            return Some((Some(until), enough));
+        }
+        ahead(wishes.commit_at).map(|until| (Some(until), usize::MAX))
     }
 
     fn sleep<'a>(&self, state: MutexGuard<'a, State>, limit: Option<Duration>) -> MutexGuard<'a, State> {
@@ -217,6 +271,21 @@ impl State {
             }
         }
         self.queued_bytes -= bytes;
+        self.requests -= requests.len();
         requests
+    }
+}
+
+impl Patience {
+    /// A commit is due with so many requests. Was it worth waiting?
+    fn judge(&mut self, wishes: Wishes, now: Instant, requests: usize) {
+        if requests > 1 {
+            *self = Self::default();
+        } else if self.left_out > 0 {
+            self.left_out -= 1;
+        } else if wishes.gather_until.is_some_and(|until| until <= now) {
+            self.leave_out = (self.leave_out * 2).clamp(1, LEAVE_OUT);
+            self.left_out = self.leave_out;
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use crate::file_system::{self, FileSystem, Lock, RealFileSystem};
 use crate::frame::PAYLOAD_LIMIT_BYTES;
@@ -90,7 +91,7 @@ impl Spool {
         for segment in recovered.segments {
             ledger.recovered(segment);
         }
-        let queue = Queue::new(config.commit_bytes);
+        let queue = Queue::new(&config);
         let directory = directory.to_owned();
         let shared =
             Arc::new(Shared { config, directory, file_system, observer, queue, ledger, _lock: lock });
@@ -118,22 +119,47 @@ impl Spool {
     /// # Errors
     /// As [`Spool::append`], for all payloads together.
     pub async fn append_all(&self, payloads: Vec<Bytes>) -> Result<(), AppendError> {
+        let (answer, answered) = oneshot::channel();
+        // An appender that has gone away was never answered, which promises nothing.
+        self.append_then(payloads, move |outcome| drop(answer.send(outcome)));
+        answered.await.unwrap_or(Err(AppendError::Indeterminate))
+    }
+
+    /// Queues payloads as [`Spool::append_all`] stores them and returns at once; `then` is called with the outcome as
+    /// soon as that is certain. It runs on the writer's thread with those of its whole group, or here if the payloads
+    /// are refused without being queued. So what has to follow a durable payload needs neither a task nor a caller
+    /// that stays; it must not block and not panic. If the writer dies it is dropped uncalled, which means
+    /// [`AppendError::Indeterminate`].
+    pub fn append_then(
+        &self,
+        payloads: Vec<Bytes>,
+        then: impl FnOnce(Result<(), AppendError>) + Send + 'static,
+    ) {
         if payloads.is_empty() {
-            return Ok(());
+            return then(Ok(()));
         }
-        let shared = &self.handle.shared;
+        let Shared { config, ledger, queue, .. } = &*self.handle.shared;
         let oversized = payloads.iter().any(|payload| payload.len() > PAYLOAD_LIMIT_BYTES);
         let count = payloads.len();
-        let (request, answered) = Request::new(payloads);
+        let request = Request::new(payloads, Box::new(then));
         if oversized
-            || count as u64 > u64::from(shared.config.seal_after_events)
-            || request.bytes > QUEUE_BYTES.min(shared.config.segment_bytes - HEADER_BYTES as u64)
+            || count as u64 > u64::from(config.seal_after_events)
+            || request.bytes > QUEUE_BYTES.min(config.segment_bytes - HEADER_BYTES as u64)
         {
-            return Err(AppendError::TooLarge { bytes: request.bytes, payloads: count });
+            let error = AppendError::TooLarge { bytes: request.bytes, payloads: count };
+            return (request.then)(Err(error));
         }
-        let room = shared.config.capacity_bytes.saturating_sub(shared.ledger.bytes());
-        shared.queue.push(request, room)?;
-        answered.await.unwrap_or(Err(AppendError::Indeterminate))
+        let room = config.capacity_bytes.saturating_sub(ledger.bytes());
+        if let Err((error, request)) = queue.push(request, room) {
+            (request.then)(Err(error));
+        }
+    }
+
+    /// Lets the spool ask how many callers could append at this moment, each waiting for its answer before it appends
+    /// again: when that many appends are queued, nobody else can join them, and they are not kept waiting. Without it
+    /// the spool waits as long as its settings say. The first one that is given counts; it must not block.
+    pub fn ask_for_appenders(&self, appenders: impl Fn() -> usize + Send + Sync + 'static) {
+        self.handle.shared.queue.ask_for_appenders(Box::new(appenders));
     }
 
     /// Seals what was appended so far, without waiting for its age; resolves when the reader can have it.

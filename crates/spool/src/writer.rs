@@ -80,6 +80,7 @@ impl Writer {
     fn wishes(&self) -> Wishes {
         Wishes {
             commit_at: self.last_commit.map(|at| at + self.shared.config.commit_delay()),
+            gather_until: self.last_commit.map(|at| at + self.shared.config.gather()),
             seal_at: self.open.as_ref().map(|open| open.opened() + self.shared.config.seal_after()),
             directory_dirty: self.directory_dirty,
         }
@@ -216,8 +217,7 @@ impl Writer {
         // Before the answers, or an appender that asks again at once would find its own bytes in its way.
         self.shared.queue.release(group.iter().map(|request| request.bytes).sum());
         for request in group {
-            // An appender that has gone away was never answered, which promises nothing.
-            let _ = request.answer.send(outcome.clone());
+            (request.then)(outcome.clone());
         }
         self.shared.observer.reached(Step::Acknowledged);
     }

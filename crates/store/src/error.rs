@@ -16,7 +16,8 @@ pub enum Error {
         message: String,
     },
     /// The statement itself was refused; the same statement will be refused again.
-    #[error("store refused the statement: {message}")]
+    // Its words quote the statement's values, such as a filter's, and an error is logged.
+    #[error("store refused the statement (code {code})")]
     Refused {
         /// ClickHouse's error code.
         code: u32,

@@ -146,6 +146,17 @@ impl Store {
         self.fetch(&statement).await
     }
 
+    /// Time of the newest event of all sites (seconds since 1970), if there is any. Read from the parts' own bounds of
+    /// the partition key: no row is touched.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
+    pub async fn newest_event(&self) -> Result<Option<u32>> {
+        let statement =
+            Statement::new("/* store: newest event */ SELECT toUInt32(max(timestamp)) AS newest FROM events");
+        Ok(self.fetch::<u32>(&statement).await?.into_iter().find(|newest| *newest > 0))
+    }
+
     /// Events of one UTC day of a site, in an order that gives the same visits when they are read again.
     ///
     /// # Errors

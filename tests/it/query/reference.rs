@@ -3,161 +3,86 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use passant_query::{Case, Clause, Dimension, Direction, Filter, Metric, Operator, OrderBy, Report};
-use proptest::{collection::vec, prelude::*, sample::select};
-use serde_json::{Value, json};
+use passant_query::{
+    Case, Clause, Dimension, Direction, Filter, Goal, GoalKind, Metric, Operator, OrderBy, Report,
+};
 
 use super::traffic::{Event, Traffic, Visit};
 
-pub(super) const DIMENSIONS: &[&str] = &[
-    "event:name",
-    "event:page",
-    "event:hostname",
-    "visit:entry_page",
-    "visit:exit_page",
-    "visit:entry_page_hostname",
-    "visit:exit_page_hostname",
-    "visit:source",
-    "visit:country",
-    "visit:country_name",
-    "visit:os",
-    "visit:city",
-    "time",
-    "time:hour",
-    "time:day",
-    "time:week",
-    "time:month",
-];
-
-const METRICS: &[&str] =
-    &["visitors", "visits", "pageviews", "events", "views_per_visit", "bounce_rate", "visit_duration"];
-
-pub(super) fn any_questions() -> impl Strategy<Value = Vec<Value>> {
-    vec(any_question(), 4)
-}
-
-fn any_question() -> impl Strategy<Value = Value> {
-    let ranges = [
-        json!("7d"),
-        json!("24h"),
-        json!("month"),
-        json!("all"),
-        json!(["2026-03-28", "2026-03-28"]),
-        json!(["2026-03-29", "2026-03-29"]),
-        json!(["2026-03-27", "2026-03-30"]),
-        json!(["2026-03-28T22:30:00Z", "2026-03-30T09:15:07+02:00"]),
-    ];
-    let clauses = vec![
-        json!(["is", "event:page", ["/"]]),
-        json!(["is", "event:page", ["/about", "/"]]),
-        json!(["is_not", "event:page", ["/about"]]),
-        json!(["contains", "event:page", ["/blog"], { "case_sensitive": false }]),
-        json!(["matches", "event:page", ["^/b", "t$"]]),
-        json!(["is", "event:name", ["Signup"]]),
-        json!(["is_not", "event:name", ["pageview"]]),
-        json!(["is", "event:hostname", ["example.org"]]),
-        json!(["is", "visit:source", ["", "Bing"]]),
-        json!(["is_not", "visit:source", ["Direct / None"]]),
-        json!(["contains_not", "visit:os", ["Lin"]]),
-        json!(["is", "visit:country_name", ["france"], { "case_sensitive": false }]),
-        json!(["is", "visit:entry_page", ["/", ""]]),
-        json!(["is_not", "visit:exit_page", ["/about"]]),
-        json!(["contains", "visit:exit_page_hostname", ["docs"]]),
-    ];
-    let clause = select(clauses);
-    let filter = prop_oneof![
-        4 => clause.clone(),
-        1 => clause.clone().prop_map(|filter| json!(["not", filter])),
-        1 => vec(clause.clone(), 1..3).prop_map(|filters| json!(["or", filters])),
-        1 => vec(clause, 1..3).prop_map(|filters| json!(["and", filters])),
-    ];
-    let metrics = proptest::sample::subsequence(METRICS, 1..=4).prop_shuffle();
-    let dimensions = vec(select(DIMENSIONS), 0..3);
-    let filters = prop_oneof![2 => Just(Vec::new()), 3 => vec(filter, 1..3)];
-    let page = prop_oneof![2 => Just((10_000, 0)), 1 => (1..4, 0..4)];
-    (select(ranges.to_vec()), metrics, dimensions, filters, page).prop_map(
-        |(date_range, metrics, dimensions, filters, (limit, offset))| {
-            json!({
-                "date_range": date_range,
-                "metrics": metrics,
-                "dimensions": dimensions,
-                "filters": filters,
-                "pagination": { "limit": limit, "offset": offset },
-            })
-        },
-    )
-}
+/// A row: its labels and its values.
+pub(super) type Row = (Vec<String>, Vec<Option<f64>>);
 
 /// What one group has gathered.
 #[derive(Default)]
 struct Group<'a> {
-    visitors: BTreeSet<u64>,
-    pageviews: usize,
-    events: usize,
+    events: Vec<&'a Event>,
     /// Visits with such an event, by address.
     seen: BTreeSet<*const Visit>,
+    /// The greatest depth of each visit.
+    depths: BTreeMap<*const Visit, u8>,
+    /// Visits with engagement, by address.
+    engaged: BTreeSet<*const Visit>,
     visits: Vec<&'a Visit>,
     /// Those that the bounce rate speaks of.
     entered: Vec<&'a Visit>,
+    exits: usize,
+    exit_views: usize,
     rows: usize,
 }
 
 /// A label, and what it is sorted by.
 type Key = Vec<(String, String)>;
 
+/// Where the value of a dimension is looked up for a whole visit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Entry,
+    Exit,
+}
+
 /// All rows in order.
-pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, Vec<f64>)> {
+pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<Row> {
     let (from, to) = (report.range.from.as_second(), report.range.to.as_second());
     let within = |seconds: u32| (from..to).contains(&i64::from(seconds));
     let by_event = report.dimensions.iter().any(|dimension| dimension.name().starts_with("event:"));
-    let by_name = report.dimensions.contains(&Dimension::EventName)
-        || report
-            .filters
-            .iter()
-            .flat_map(Filter::clauses)
-            .any(|clause| clause.dimension == Dimension::EventName);
-    let asks_events = report.metrics.iter().any(|metric| {
-        matches!(metric, Metric::Visitors | Metric::Pageviews | Metric::Events | Metric::ViewsPerVisit)
-    });
-    let asks_visits = report.metrics.iter().any(|metric| match metric {
-        Metric::Visits => !by_event,
-        Metric::ViewsPerVisit | Metric::BounceRate | Metric::VisitDuration => true,
-        Metric::Visitors | Metric::Pageviews | Metric::Events => false,
-    });
+    let asks_events = by_event || report.metrics.iter().any(|metric| is_of_events(*metric));
+    let asks_visits = report.metrics.iter().any(|metric| is_of_visits(*metric, by_event))
+        || (!asks_events && report.metrics.contains(&Metric::ExitRate));
     let mut groups: BTreeMap<Key, Group<'_>> = BTreeMap::new();
     if report.dimensions.is_empty() {
         groups.insert(Vec::new(), Group { rows: 1, ..Group::default() });
     }
     for visit in &traffic.visits {
         for event in visit.events.iter().filter(|event| within(event.timestamp)) {
-            if !(asks_events || by_event) || !holds_all(report, visit, event) {
+            if !holds_all(report, &report.filters, visit, event) {
                 continue;
             }
-            let group = groups.entry(key(report, visit, Some(event))).or_default();
-            group.rows += 1;
-            group.visitors.insert(event.visitor);
-            group.pageviews += usize::from(event.name == "pageview");
-            group.events += usize::from(event.name != "engagement");
-            if by_name || event.name == "pageview" {
-                group.seen.insert(visit);
+            for key in keys(report, visit, event) {
+                let group = groups.entry(key).or_default();
+                group.rows += usize::from(asks_events);
+                group.add(report, visit, event);
+            }
+            if report.metrics.contains(&Metric::ExitRate) && event.name == "pageview" {
+                groups.entry(view_key(report, visit, event)).or_default().exit_views += 1;
             }
         }
-        let saw = visit.events.iter().any(|event| holds_all(report, visit, event));
-        if asks_visits && within(visit.start()) && saw {
-            let group = groups.entry(key(report, visit, None)).or_default();
-            group.rows += usize::from(!by_event);
+        let saw = visit.events.iter().any(|event| holds_all(report, &report.filters, visit, event));
+        if within(visit.start()) && saw {
+            let group = groups.entry(visit_key(report, visit, End::Entry)).or_default();
+            group.rows += usize::from(asks_visits && !by_event);
             group.visits.push(visit);
             if entered_there(report, visit) {
                 group.entered.push(visit);
             }
+            groups.entry(visit_key(report, visit, End::Exit)).or_default().exits += 1;
         }
     }
     let mut rows: Vec<_> = groups
         .into_iter()
         .filter(|(_, group)| group.rows > 0)
         .map(|(key, group)| {
-            let values: Vec<f64> =
-                report.metrics.iter().map(|metric| value(*metric, &group, by_event)).collect();
+            let values: Vec<Option<f64>> =
+                report.metrics.iter().map(|metric| value(traffic, report, *metric, (&key, &group))).collect();
             (key, values)
         })
         .collect();
@@ -167,79 +92,290 @@ pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, Ve
         .collect()
 }
 
-fn value(metric: Metric, group: &Group<'_>, by_event: bool) -> f64 {
-    let visits = group.visits.len();
+fn is_of_events(metric: Metric) -> bool {
+    !matches!(metric, Metric::Visits | Metric::BounceRate | Metric::VisitDuration | Metric::ExitRate)
+}
+
+fn is_of_visits(metric: Metric, by_event: bool) -> bool {
     match metric {
-        Metric::Visitors => group.visitors.len() as f64,
-        Metric::Visits if by_event => group.seen.len() as f64,
-        Metric::Visits => visits as f64,
-        Metric::Pageviews => group.pageviews as f64,
-        Metric::Events => group.events as f64,
-        Metric::ViewsPerVisit if visits == 0 => 0.0,
-        Metric::ViewsPerVisit => (group.pageviews as f64 / visits as f64 * 100.0).round_ties_even() / 100.0,
-        Metric::BounceRate if group.entered.is_empty() => 0.0,
+        Metric::Visits => !by_event,
+        metric => matches!(metric, Metric::ViewsPerVisit | Metric::BounceRate | Metric::VisitDuration),
+    }
+}
+
+impl<'a> Group<'a> {
+    fn add(&mut self, report: &Report, visit: &'a Visit, event: &'a Event) {
+        let named = |dimension: &Dimension| {
+            matches!(dimension, Dimension::EventName | Dimension::EventGoal | Dimension::EventProp(_))
+        };
+        let by_name = report.dimensions.iter().any(named)
+            || report.filters.iter().flat_map(Filter::clauses).any(|clause| named(&clause.dimension));
+        self.events.push(event);
+        if by_name || event.name == "pageview" {
+            self.seen.insert(visit);
+        }
+        if event.name == "engagement" && event.engagement_ms > 0 {
+            self.engaged.insert(visit);
+        }
+        if event.name == "engagement" && event.depth_percent <= 100 {
+            let depth = self.depths.entry(visit).or_default();
+            *depth = (*depth).max(event.depth_percent);
+        }
+    }
+
+    fn visitors(&self) -> f64 {
+        visitors(self.events.iter().copied())
+    }
+}
+
+fn visitors<'a>(events: impl Iterator<Item = &'a Event>) -> f64 {
+    events.map(|event| event.visitor).collect::<BTreeSet<_>>().len() as f64
+}
+
+fn value(
+    traffic: &Traffic,
+    report: &Report,
+    metric: Metric,
+    (key, group): (&Key, &Group<'_>),
+) -> Option<f64> {
+    let visits = group.visits.len() as f64;
+    let by_event = report.dimensions.iter().any(|dimension| dimension.name().starts_with("event:"));
+    let named = |name: &str| group.events.iter().filter(|event| event.name == name).count() as f64;
+    match metric {
+        Metric::Visitors => Some(group.visitors()),
+        Metric::Visits if by_event => Some(group.seen.len() as f64),
+        Metric::Visits => Some(visits),
+        Metric::Pageviews => Some(named("pageview")),
+        Metric::Events => Some(group.events.len() as f64 - named("engagement")),
+        Metric::ViewsPerVisit => Some(ratio(named("pageview"), visits, 2)),
         Metric::BounceRate => {
             let bounced =
                 |visit: &&&Visit| visit.events.iter().filter(|event| event.interactive).count() == 1;
             let bounces = group.entered.iter().filter(bounced).count();
-            (bounces as f64 / group.entered.len() as f64 * 100.0).round_ties_even()
+            Some(percent(bounces as f64, group.entered.len() as f64, 0))
         }
-        Metric::VisitDuration if visits == 0 => 0.0,
         Metric::VisitDuration => {
             let seconds = |visit: &&Visit| {
                 let last = visit.events.iter().rfind(|event| event.name != "engagement");
                 f64::from(last.map_or(0, |last| last.timestamp - visit.start()))
             };
-            (group.visits.iter().map(seconds).sum::<f64>() / visits as f64).round_ties_even()
+            Some(ratio(group.visits.iter().map(seconds).sum(), visits, 0))
         }
+        Metric::TimeOnPage => (!group.engaged.is_empty()).then(|| {
+            let ms: f64 = group.events.iter().map(|event| f64::from(event.engagement_ms)).sum();
+            (ms / group.engaged.len() as f64 / 1_000.0).round_ties_even()
+        }),
+        Metric::ScrollDepth => (!group.depths.is_empty()).then(|| {
+            let depths: f64 = group.depths.values().map(|depth| f64::from(*depth)).sum();
+            (depths / group.depths.len() as f64).round_ties_even()
+        }),
+        Metric::ExitRate => {
+            (group.exit_views > 0).then(|| percent(group.exits as f64, group.exit_views as f64, 1))
+        }
+        Metric::Percentage => {
+            Some(percent(group.visitors(), all_visitors(traffic, report, &report.filters, None), 2))
+        }
+        Metric::ConversionRate => {
+            let all = all_visitors(traffic, report, &without_goals(report), None);
+            Some(percent(group.visitors(), all, 2))
+        }
+        Metric::GroupConversionRate => {
+            let all = all_visitors(traffic, report, &without_goals(report), Some(key));
+            Some(percent(group.visitors(), all, 2))
+        }
+        Metric::TotalRevenue => {
+            revenue(report, key, group).map(|amounts| amounts.iter().sum::<i64>() as f64 / 1_000.0)
+        }
+        Metric::AverageRevenue => revenue(report, key, group)
+            .map(|amounts| ratio(amounts.iter().sum::<i64>() as f64 / 1_000.0, amounts.len() as f64, 3)),
     }
 }
 
-fn sort(report: &Report, rows: &mut [(Key, Vec<f64>)]) {
+fn ratio(part: f64, whole: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    if whole == 0.0 { 0.0 } else { (part / whole * scale).round_ties_even() / scale }
+}
+
+fn percent(part: f64, whole: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    if whole == 0.0 { 0.0 } else { (part / whole * 100.0 * scale).round_ties_even() / scale }
+}
+
+/// Distinct visitors of all events under other filters; those of one group, as far as it is no goal and no property.
+fn all_visitors(traffic: &Traffic, report: &Report, filters: &[Filter], key: Option<&Key>) -> f64 {
+    let range = report.range.from.as_second()..report.range.to.as_second();
+    let plain: Vec<usize> = (0..report.dimensions.len())
+        .filter(|index| !matches!(report.dimensions[*index], Dimension::EventGoal | Dimension::EventProp(_)))
+        .collect();
+    let in_group = |visit: &Visit, event: &Event| {
+        key.is_none_or(|key| {
+            plain.iter().all(|index| one_key(report, &report.dimensions[*index], visit, event) == key[*index])
+        })
+    };
+    let events = traffic.visits.iter().flat_map(|visit| visit.events.iter().map(move |event| (visit, event)));
+    let counted = events.filter(|(visit, event)| {
+        range.contains(&i64::from(event.timestamp))
+            && holds_all(report, filters, visit, event)
+            && in_group(visit, event)
+    });
+    visitors(counted.map(|(_, event)| event))
+}
+
+/// The filters at the top, and in an `and` at the top.
+fn top(filters: &[Filter]) -> Vec<Filter> {
+    let one = |filter: &Filter| match filter {
+        Filter::And(filters) => top(filters),
+        filter => vec![filter.clone()],
+    };
+    filters.iter().flat_map(one).collect()
+}
+
+fn without_goals(report: &Report) -> Vec<Filter> {
+    let goal = |clause: &&Clause| matches!(clause.dimension, Dimension::EventGoal | Dimension::EventProp(_));
+    top(&report.filters).into_iter().filter(|filter| !filter.clauses().iter().any(goal)).collect()
+}
+
+/// The goals that the filters at the top leave.
+fn goals(report: &Report) -> Vec<&Goal> {
+    let filters = top(&report.filters);
+    let picked = |goal: &&Goal| {
+        filters.iter().all(|filter| match filter {
+            Filter::Clause(clause) if clause.dimension == Dimension::EventGoal => compare(clause, &goal.name),
+            _ => true,
+        })
+    };
+    report.site.goals.iter().filter(picked).collect()
+}
+
+fn meets(goal: &Goal, event: &Event) -> bool {
+    let page = |pattern: &str| match pattern {
+        "/blog/*" => event.path.starts_with("/blog/") && !event.path["/blog/".len()..].contains('/'),
+        "/blog/**" => event.path.starts_with("/blog/"),
+        other => panic!("pattern {other} is unknown here"),
+    };
+    let kind = match &goal.kind {
+        GoalKind::Event(name) => event.name == name,
+        GoalKind::Page(pattern) => event.name == "pageview" && page(&pattern.0),
+        GoalKind::Scroll { page: pattern, percent } => {
+            event.name == "engagement" && page(&pattern.0) && (*percent..=100).contains(&event.depth_percent)
+        }
+    };
+    kind && goal.props.iter().all(|(key, value)| key == "plan" && event.plan == value)
+}
+
+/// Every amount in the currency of the goal; nothing where there is no one currency.
+fn revenue(report: &Report, key: &Key, group: &Group<'_>) -> Option<Vec<i64>> {
+    let of_row = report.dimensions.iter().position(|dimension| *dimension == Dimension::EventGoal);
+    let mut goals = goals(report);
+    if let Some(index) = of_row {
+        goals.retain(|goal| goal.name == key[index].1);
+    }
+    goals.retain(|goal| goal.currency.is_some());
+    let currencies: BTreeSet<_> = goals.iter().filter_map(|goal| goal.currency.as_deref()).collect();
+    let currency = currencies.first().filter(|_| currencies.len() == 1)?;
+    let events = group
+        .events
+        .iter()
+        .filter(|event| event.currency == *currency && goals.iter().any(|goal| meets(goal, event)));
+    Some(events.map(|event| event.revenue_thousandths).collect())
+}
+
+fn sort(report: &Report, rows: &mut [(Key, Vec<Option<f64>>)]) {
     rows.sort_by(|(left_key, left), (right_key, right)| {
         let mut ordering = std::cmp::Ordering::Equal;
         for order in &report.order_by {
-            let by = match order.by {
+            let down = order.direction == Direction::Descending;
+            let turned = |by: std::cmp::Ordering| if down { by.reverse() } else { by };
+            let by = match &order.by {
                 OrderBy::Metric(metric) => {
-                    let index = report.metrics.iter().position(|m| *m == metric).expect("asked");
-                    left[index].total_cmp(&right[index])
+                    let index = report.metrics.iter().position(|m| m == metric).expect("asked");
+                    match (left[index], right[index]) {
+                        // Those without a value come last, whichever way.
+                        (None, None) => std::cmp::Ordering::Equal,
+                        (None, Some(_)) => std::cmp::Ordering::Greater,
+                        (Some(_), None) => std::cmp::Ordering::Less,
+                        (Some(left), Some(right)) => turned(left.total_cmp(&right)),
+                    }
                 }
                 OrderBy::Dimension(dimension) => {
-                    let index = report.dimensions.iter().position(|d| *d == dimension).expect("asked");
-                    left_key[index].cmp(&right_key[index])
+                    let index = report.dimensions.iter().position(|d| d == dimension).expect("asked");
+                    turned(left_key[index].cmp(&right_key[index]))
                 }
             };
-            ordering =
-                ordering.then(if order.direction == Direction::Descending { by.reverse() } else { by });
+            ordering = ordering.then(by);
         }
         ordering.then(left_key.cmp(right_key))
     });
 }
 
-/// The group of an event; of a visit as a whole without one.
-fn key(report: &Report, visit: &Visit, event: Option<&Event>) -> Key {
-    let one = |dimension: &Dimension| match dimension {
-        Dimension::TimeHour | Dimension::TimeDay | Dimension::TimeWeek | Dimension::TimeMonth => {
-            time_key(report, *dimension, event.map_or(visit.start(), |event| event.timestamp))
+/// The groups of an event: one for each goal that it meets, where the report is by goal.
+fn keys(report: &Report, visit: &Visit, event: &Event) -> Vec<Key> {
+    let mut keys: Vec<Key> = vec![Vec::new()];
+    for dimension in &report.dimensions {
+        let parts: Vec<(String, String)> = if *dimension == Dimension::EventGoal {
+            let met = goals(report).into_iter().filter(|goal| meets(goal, event));
+            met.map(|goal| (goal.name.clone(), goal.name.clone())).collect()
+        } else {
+            vec![one_key(report, dimension, visit, event)]
+        };
+        keys = keys
+            .iter()
+            .flat_map(|key| parts.iter().map(|part| key.iter().cloned().chain([part.clone()]).collect()))
+            .collect();
+    }
+    keys
+}
+
+fn one_key(report: &Report, dimension: &Dimension, visit: &Visit, event: &Event) -> (String, String) {
+    if dimension.name().starts_with("time") {
+        return time_key(report, dimension, event.timestamp);
+    }
+    labelled(dimension, attribute(dimension, visit, Some(event)))
+}
+
+/// The group of a visit as a whole, which an event's page is the first or the last of.
+fn visit_key(report: &Report, visit: &Visit, end: End) -> Key {
+    let one = |dimension: &Dimension| {
+        if dimension.name().starts_with("time") {
+            return time_key(report, dimension, visit.start());
         }
-        Dimension::EventPage if event.is_none() => named(Dimension::EntryPage, visit, None),
-        Dimension::EventHostname if event.is_none() => named(Dimension::EntryPageHostname, visit, None),
-        dimension => named(*dimension, visit, event),
+        let at_end = match (dimension, end) {
+            (Dimension::EventPage, End::Entry) => &Dimension::EntryPage,
+            (Dimension::EventPage, End::Exit) => &Dimension::ExitPage,
+            (Dimension::EventHostname, End::Entry) => &Dimension::EntryPageHostname,
+            (Dimension::EventHostname, End::Exit) => &Dimension::ExitPageHostname,
+            (dimension, _) => dimension,
+        };
+        labelled(dimension, attribute(at_end, visit, None))
     };
     report.dimensions.iter().map(one).collect()
 }
 
-fn named(dimension: Dimension, visit: &Visit, event: Option<&Event>) -> (String, String) {
-    let value = attribute(dimension, visit, event);
-    let label = match (value, dimension) {
-        ("", Dimension::Source) => "Direct / None",
-        ("", _) => "(not set)",
-        (value, _) => value,
+/// The group of a pageview, where the page that was left is grouped by.
+fn view_key(report: &Report, visit: &Visit, event: &Event) -> Key {
+    let one = |dimension: &Dimension| match dimension {
+        Dimension::ExitPage => labelled(dimension, event.path),
+        Dimension::ExitPageHostname => labelled(dimension, event.host),
+        dimension => one_key(report, dimension, visit, event),
     };
+    report.dimensions.iter().map(one).collect()
+}
+
+fn blank(dimension: &Dimension) -> &'static str {
+    match dimension {
+        Dimension::Source | Dimension::Referrer => "Direct / None",
+        Dimension::Channel => "Direct",
+        Dimension::EventProp(_) => "(none)",
+        _ => "(not set)",
+    }
+}
+
+fn labelled(dimension: &Dimension, value: &str) -> (String, String) {
+    let label = if value.is_empty() { blank(dimension) } else { value };
     (label.to_owned(), label.to_owned())
 }
 
-fn time_key(report: &Report, dimension: Dimension, seconds: u32) -> (String, String) {
+fn time_key(report: &Report, dimension: &Dimension, seconds: u32) -> (String, String) {
     let zone = &report.range.time_zone;
     let instant = Timestamp::from_second(i64::from(seconds)).expect("in range");
     let local = zone.to_datetime(instant);
@@ -255,95 +391,118 @@ fn time_key(report: &Report, dimension: Dimension, seconds: u32) -> (String, Str
         }
         _ => local.date().first_of_month().to_string(),
     };
-    // Summer time comes before winter time in the hour that comes twice.
-    let twice = if zone.to_offset(instant).seconds() == 7_200 { "1" } else { "2" };
-    let sorted_by = if dimension == Dimension::TimeHour { format!("{label}{twice}") } else { label.clone() };
+    // In the hour that comes twice, the clock that is further ahead is the earlier one.
+    let ahead = 1_000_000 - zone.to_offset(instant).seconds();
+    let sorted_by =
+        if *dimension == Dimension::TimeHour { format!("{label} {ahead}") } else { label.clone() };
     (sorted_by, label)
 }
 
-fn attribute<'a>(dimension: Dimension, visit: &'a Visit, event: Option<&'a Event>) -> &'a str {
+pub(super) fn attribute<'a>(dimension: &Dimension, visit: &'a Visit, event: Option<&'a Event>) -> &'a str {
     let pageviews = visit.pageviews();
+    let origin = &visit.origin;
     match dimension {
         Dimension::EventName => event.map_or("", |event| event.name),
         Dimension::EventPage => event.map_or("", |event| event.path),
         Dimension::EventHostname => event.map_or("", |event| event.host),
+        Dimension::EventProp(key) if key == "plan" => event.map_or("", |event| event.plan),
         Dimension::EntryPage => pageviews.map_or("", |(first, _)| first.path),
         Dimension::EntryPageHostname => pageviews.map_or("", |(first, _)| first.host),
         Dimension::ExitPage => pageviews.map_or("", |(_, last)| last.path),
         Dimension::ExitPageHostname => pageviews.map_or("", |(_, last)| last.host),
-        Dimension::Source => visit.source,
-        Dimension::Country => visit.country,
-        Dimension::CountryName => match visit.country {
+        Dimension::Source => origin.source,
+        Dimension::Referrer => origin.referrer,
+        Dimension::Channel => origin.channel,
+        Dimension::UtmMedium => origin.utm_medium,
+        Dimension::UtmSource => origin.utm_source,
+        Dimension::UtmCampaign => origin.utm_campaign,
+        Dimension::UtmContent => origin.utm_content,
+        Dimension::UtmTerm => origin.utm_term,
+        Dimension::Device => origin.device,
+        Dimension::Browser => origin.browser,
+        Dimension::BrowserVersion => origin.browser_version,
+        Dimension::Os => origin.os,
+        Dimension::OsVersion => origin.os_version,
+        Dimension::Country => origin.country,
+        Dimension::Language => origin.language,
+        Dimension::CountryName => match origin.country {
             "FR" => "France",
             "DE" => "Germany",
             other => other,
         },
-        Dimension::Os => visit.system,
         _ => "",
     }
 }
 
-fn holds_all(report: &Report, visit: &Visit, event: &Event) -> bool {
-    report.filters.iter().all(|filter| holds(filter, &|clause| clause_holds(report, clause, visit, event)))
+fn holds_all(report: &Report, filters: &[Filter], visit: &Visit, event: &Event) -> bool {
+    filters.iter().all(|filter| holds(report, filter, visit, event))
 }
 
-fn holds(filter: &Filter, clause_holds: &dyn Fn(&Clause) -> bool) -> bool {
+fn holds(report: &Report, filter: &Filter, visit: &Visit, event: &Event) -> bool {
     match filter {
-        Filter::And(filters) => filters.iter().all(|filter| holds(filter, clause_holds)),
-        Filter::Or(filters) => filters.iter().any(|filter| holds(filter, clause_holds)),
-        Filter::Not(filter) => !holds(filter, clause_holds),
-        Filter::Clause(clause) => clause_holds(clause),
+        Filter::And(filters) => filters.iter().all(|filter| holds(report, filter, visit, event)),
+        Filter::Or(filters) => filters.iter().any(|filter| holds(report, filter, visit, event)),
+        Filter::Not(filter) => !holds(report, filter, visit, event),
+        Filter::HasDone(filter) => visit.events.iter().any(|event| holds(report, filter, visit, event)),
+        Filter::Segment(_) => panic!("a resolved question has no segments"),
+        Filter::Clause(clause) if clause.dimension == Dimension::EventGoal => {
+            report.site.goals.iter().any(|goal| compare(clause, &goal.name) && meets(goal, event))
+        }
+        Filter::Clause(clause) => {
+            // Where visits are broken down, a host is that of the entry.
+            let by_visit = report.dimensions.iter().any(|dimension| dimension.name().starts_with("visit:"));
+            let dimension = match &clause.dimension {
+                Dimension::EventHostname if by_visit => &Dimension::EntryPageHostname,
+                dimension => dimension,
+            };
+            compare(clause, attribute(dimension, visit, Some(event)))
+        }
     }
-}
-
-/// Where visits are broken down, a host is that of the entry.
-fn clause_holds(report: &Report, clause: &Clause, visit: &Visit, event: &Event) -> bool {
-    let breaks_visits_down = report.dimensions.iter().any(|dimension| dimension.name().starts_with("visit:"));
-    let dimension = match clause.dimension {
-        Dimension::EventHostname if breaks_visits_down => Dimension::EntryPageHostname,
-        dimension => dimension,
-    };
-    compare(clause, attribute(dimension, visit, Some(event)))
 }
 
 /// Page filters at the top, or in an `and` at the top, speak of the entry where bounces are counted.
 fn entered_there(report: &Report, visit: &Visit) -> bool {
-    fn top(filters: &[Filter]) -> Vec<&Filter> {
-        filters
-            .iter()
-            .flat_map(|filter| match filter {
-                Filter::And(filters) => top(filters),
-                filter => vec![filter],
-            })
-            .collect()
+    fn is_on_pages(filter: &Filter) -> bool {
+        match filter {
+            Filter::And(filters) | Filter::Or(filters) => filters.iter().all(is_on_pages),
+            Filter::Not(filter) => is_on_pages(filter),
+            Filter::HasDone(_) | Filter::Segment(_) => false,
+            Filter::Clause(clause) => clause.dimension == Dimension::EventPage,
+        }
     }
-    let pages = top(&report.filters);
-    let pages = pages
-        .into_iter()
-        .filter(|filter| filter.clauses().iter().all(|clause| clause.dimension == Dimension::EventPage));
-    let entry = attribute(Dimension::EntryPage, visit, None);
-    pages.into_iter().all(|filter| holds(filter, &|clause| compare(clause, entry)))
+    let entry = attribute(&Dimension::EntryPage, visit, None);
+    fn holds(filter: &Filter, entry: &str) -> bool {
+        match filter {
+            Filter::And(filters) => filters.iter().all(|filter| holds(filter, entry)),
+            Filter::Or(filters) => filters.iter().any(|filter| holds(filter, entry)),
+            Filter::Not(filter) => !holds(filter, entry),
+            Filter::Clause(clause) => compare(clause, entry),
+            Filter::HasDone(_) | Filter::Segment(_) => panic!("not on pages"),
+        }
+    }
+    top(&report.filters).iter().filter(|filter| is_on_pages(filter)).all(|filter| holds(filter, entry))
 }
 
 fn compare(clause: &Clause, actual: &str) -> bool {
-    let lower =
-        |text: &str| if clause.case == Case::Insensitive { text.to_lowercase() } else { text.to_owned() };
-    let actual = lower(actual);
-    let blank = if clause.dimension == Dimension::Source { "Direct / None" } else { "(not set)" };
-    let any = |matches: &dyn Fn(&str) -> bool| clause.values.iter().any(|value| matches(&lower(value)));
-    let equals = |value: &str| actual == value || (actual.is_empty() && value == blank);
-    // The two patterns that the questions hold.
-    let pattern = |value: &str| match value {
-        "^/b" => actual.starts_with("/b"),
-        "t$" => actual.ends_with('t'),
-        other => panic!("pattern {other} is unknown here"),
+    let folds = clause.case == Case::Insensitive;
+    let lower = |text: &str| if folds { text.to_lowercase() } else { text.to_owned() };
+    let folded = lower(actual);
+    let any = |matches: &dyn Fn(&str) -> bool| clause.values.iter().any(|value| matches(value));
+    let equals =
+        |value: &str| lower(value) == folded || (actual.is_empty() && value == blank(&clause.dimension));
+    let contains = |value: &str| folded.contains(&lower(value));
+    let matches = |value: &str| {
+        let pattern = regex::RegexBuilder::new(value).case_insensitive(folds).build().expect("a pattern");
+        pattern.is_match(actual)
     };
+    // Who does not carry the property neither holds nor lacks a part of it.
+    let carried = !(actual.is_empty() && matches!(clause.dimension, Dimension::EventProp(_)));
     match clause.operator {
         Operator::Is => any(&equals),
         Operator::IsNot => !any(&equals),
-        Operator::Contains => any(&|value| actual.contains(value)),
-        Operator::ContainsNot => !any(&|value| actual.contains(value)),
-        Operator::Matches => any(&pattern),
-        Operator::MatchesNot => !any(&pattern),
+        Operator::Contains => any(&contains),
+        Operator::ContainsNot => carried && !any(&contains),
+        Operator::Matches => any(&matches),
+        Operator::MatchesNot => carried && !any(&matches),
     }
 }

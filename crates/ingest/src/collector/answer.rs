@@ -37,8 +37,12 @@ pub(super) enum Refusal {
     TooLarge,
     Slow,
     Broken,
-    TooMany(Duration),
-    Unavailable(Duration),
+    PrefixRate(Duration),
+    SiteRate(Duration),
+    Overloaded,
+    SpoolFull(Duration),
+    SpoolFailed,
+    SpoolClosed,
     Path,
     Method,
     /// No answer would be true.
@@ -66,8 +70,48 @@ impl Refusal {
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Type => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable(_) | Self::Unanswerable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::PrefixRate(_) | Self::SiteRate(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded
+            | Self::SpoolFull(_)
+            | Self::SpoolFailed
+            | Self::SpoolClosed
+            | Self::Unanswerable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// The reason as metrics read it.
+    pub(super) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::Type => "type",
+            Self::TooLarge => "too_large",
+            Self::Slow => "slow",
+            Self::Broken => "broken",
+            Self::PrefixRate(_) => "prefix_rate",
+            Self::SiteRate(_) => "site_rate",
+            Self::Overloaded => "overloaded",
+            Self::SpoolFull(_) => "spool_full",
+            Self::SpoolFailed => "spool_failed",
+            Self::SpoolClosed => "spool_closed",
+            Self::Path => "path",
+            Self::Method => "method",
+            Self::Unanswerable => "unanswerable",
+        }
+    }
+
+    /// When the client should try again, where that is worth trying.
+    const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::PrefixRate(after) | Self::SiteRate(after) | Self::SpoolFull(after) => Some(*after),
+            Self::Overloaded | Self::SpoolFailed | Self::SpoolClosed => Some(Duration::from_secs(1)),
+            Self::Invalid(_)
+            | Self::Type
+            | Self::TooLarge
+            | Self::Slow
+            | Self::Broken
+            | Self::Path
+            | Self::Method
+            | Self::Unanswerable => None,
         }
     }
 
@@ -78,19 +122,21 @@ impl Refusal {
             Self::Type => ("text/plain", "expected application/json or text/plain".to_owned()),
             Self::TooLarge => ("text/plain", "the beacon is too large".to_owned()),
             Self::Slow => ("text/plain", "the beacon took too long".to_owned()),
-            Self::TooMany(_) => ("text/plain", "too many beacons".to_owned()),
-            Self::Unavailable(_) | Self::Unanswerable => {
-                ("text/plain", "beacons cannot be stored now".to_owned())
-            }
+            Self::PrefixRate(_) | Self::SiteRate(_) => ("text/plain", "too many beacons".to_owned()),
+            Self::Overloaded
+            | Self::SpoolFull(_)
+            | Self::SpoolFailed
+            | Self::SpoolClosed
+            | Self::Unanswerable => ("text/plain", "beacons cannot be stored now".to_owned()),
             Self::Broken | Self::Path | Self::Method => ("text/plain", String::new()),
         };
         let mut response = response(status, content_type, body);
         let headers = response.headers_mut();
+        if let Some(after) = self.retry_after() {
+            let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+            headers.insert(header::RETRY_AFTER, seconds.max(1).into());
+        }
         match self {
-            Self::TooMany(after) | Self::Unavailable(after) => {
-                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-                headers.insert(header::RETRY_AFTER, seconds.max(1).into());
-            }
             // What is left of the body is not worth reading.
             Self::TooLarge | Self::Slow | Self::Broken | Self::Type => {
                 headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -98,7 +144,15 @@ impl Refusal {
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"));
             }
-            Self::Invalid(_) | Self::Path | Self::Unanswerable => {}
+            Self::Invalid(_)
+            | Self::PrefixRate(_)
+            | Self::SiteRate(_)
+            | Self::Overloaded
+            | Self::SpoolFull(_)
+            | Self::SpoolFailed
+            | Self::SpoolClosed
+            | Self::Path
+            | Self::Unanswerable => {}
         }
         response
     }

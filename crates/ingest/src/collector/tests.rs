@@ -329,3 +329,105 @@ async fn health_does_not_ask_the_store() {
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(body(response).await, r#"{"status":"ok","sites":2}"#);
 }
+
+/// A beacon with a nonce, and what the answer says of its events.
+async fn discarded(bench: &Bench, body: &str, nonce: &str) -> Option<String> {
+    let response = bench.send(beacon(&body.replace('}', &format!(r#","k":{nonce}}}"#)))).await;
+    assert_eq!(response.status(), StatusCode::ACCEPTED);
+    header(&response, "x-passant-discarded").map(str::to_owned)
+}
+
+#[tokio::test]
+async fn the_same_beacon_sent_again_is_acknowledged_and_stored_once() {
+    let bench = Bench::new(Config::default());
+    let signup = BODY.replace("pageview", "Signup");
+    assert_eq!(discarded(&bench, BODY, r#""mD3x.1""#).await, None);
+    assert_eq!(discarded(&bench, BODY, r#""mD3x.1""#).await.as_deref(), Some("repeated"));
+    assert_eq!(discarded(&bench, BODY, r#""mD3x.2""#).await, None);
+    assert_eq!(discarded(&bench, &signup, r#""mD3x.1""#).await, None);
+    assert!(bench.metric(r#"passant_events_total{outcome="repeated"} 1"#));
+    assert!(bench.metric(r#"passant_events_total{outcome="accepted"} 3"#));
+    assert_eq!(bench.stored().await.len(), 3);
+}
+
+#[tokio::test]
+async fn without_a_nonce_that_can_be_one_nothing_is_a_repeat() {
+    let bench = Bench::new(Config::default());
+    for nonce in ["null", r#""""#, "7", r#"["a"]"#, r#""0123456789abcdef0123456789abcdef0""#] {
+        for _ in 0..2 {
+            assert_eq!(discarded(&bench, BODY, nonce).await, None, "{nonce}");
+        }
+    }
+    assert_eq!(bench.stored().await.len(), 10);
+}
+
+#[tokio::test]
+async fn repeats_at_the_same_moment_are_one_row_and_answered_when_it_is_durable() {
+    let bench = Bench::new(Config::default());
+    let body = BODY.replace('}', r#","k":"mD3x.1"}"#);
+    let answers = futures_util::future::join_all((0..50).map(|_| bench.send(beacon(&body)))).await;
+    assert!(answers.iter().all(|answer| answer.status() == StatusCode::ACCEPTED));
+    let first = answers.iter().filter(|answer| header(answer, "x-passant-discarded").is_none()).count();
+    assert_eq!(first, 1);
+    assert_eq!(bench.stored().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_beacon_that_was_refused_is_stored_when_it_comes_again() {
+    let bench = Bench::new(Config { events_per_second_per_site: 1, ..Config::default() });
+    let body = |number: u32| BODY.replace('}', &format!(r#","k":"mD3x.{number}"}}"#));
+    let mut refused = None;
+    for number in 0..10 {
+        let response = bench.send(beacon(&body(number))).await;
+        if response.status() == StatusCode::TOO_MANY_REQUESTS {
+            refused = refused.or(Some(number));
+        }
+    }
+    bench.seconds.fetch_add(2, Ordering::Relaxed);
+    let again = bench.send(beacon(&body(refused.unwrap()))).await;
+    assert_eq!((again.status(), header(&again, "x-passant-discarded")), (StatusCode::ACCEPTED, None));
+    assert_eq!(bench.stored().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_repeat_for_more_sites_is_stored_for_the_new_ones_alone() {
+    let bench = Bench::new(Config::default());
+    assert_eq!(discarded(&bench, BODY, r#""mD3x.1""#).await, None);
+    let both = BODY.replace(r#""d":"example.org""#, r#""d":"example.com,example.org""#);
+    assert_eq!(discarded(&bench, &both, r#""mD3x.1""#).await.as_deref(), Some("repeated"));
+    let sites: Vec<_> = bench.stored().await.iter().map(|event| event.site_id).collect();
+    assert_eq!(sites, [1, 2]);
+}
+
+#[tokio::test]
+async fn more_beacons_than_there_are_places_are_answered_503_and_counted() {
+    let slow = passant_spool::Config { commit_delay_milliseconds: 200, ..passant_spool::Config::default() };
+    let bench = Bench::on(Config { beacons_in_flight: 4, ..Config::default() }, slow);
+    let answers = futures_util::future::join_all((0..20).map(|_| bench.send(beacon(BODY)))).await;
+    let (stored, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status() == StatusCode::ACCEPTED);
+    assert!((4..20).contains(&stored.len()), "{}", stored.len());
+    for answer in &refused {
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(header(answer, "retry-after"), Some("1"));
+    }
+    let refused = refused.len();
+    assert!(bench.metric(&format!(r#"passant_beacons_refused_total{{reason="overloaded"}} {refused}"#)));
+    let expected = stored.len();
+    drop(answers);
+    assert_eq!(bench.stored().await.len(), expected);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_is_counted_and_its_event_too() {
+    let slow = passant_spool::Config { commit_delay_milliseconds: 200, ..passant_spool::Config::default() };
+    let bench = Bench::on(Config::default(), slow);
+    bench.send(beacon(BODY)).await;
+    let gone = tokio::time::timeout(Duration::from_millis(20), bench.send(beacon(BODY))).await;
+    assert!(gone.is_err(), "the second commit waits for company");
+    assert!(bench.metric(r#"passant_http_requests_total{code="none",route="event"} 1"#));
+    while !bench.metric(r#"passant_events_total{outcome="accepted"} 2"#) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(bench.stored().await.len(), 2);
+}

@@ -13,7 +13,7 @@ struct OneSite;
 impl Access for OneSite {
     fn site(&self, domain: &str) -> Option<Site> {
         let domain = domain.to_owned();
-        (domain == "example.org").then_some(Site { id: 7, domain, time_zone: TimeZone::UTC })
+        (domain == "example.org").then(|| Site::new(7, domain, TimeZone::UTC))
     }
 
     fn authorize(&self, bearer: &str, _: &Site) -> Permission {
@@ -65,16 +65,16 @@ async fn tells_a_stranger_nothing_about_which_sites_exist() {
 #[tokio::test]
 async fn names_what_is_wrong_with_a_question() {
     for (body, message) in [
-        ("{", "body: not JSON at line 1"),
-        (r#"{ "metrics": [] }"#, "site_id: is missing"),
-        (r#"{ "site_id": "example.org" }"#, "date_range: is missing"),
+        ("{", "#: not JSON at line 1"),
+        (r#"{ "metrics": [] }"#, "#/site_id: is missing"),
+        (r#"{ "site_id": "example.org" }"#, "#/date_range: is missing"),
         (
             r#"{ "site_id": "example.org", "date_range": ["2026-02-02", "2026-02-01"], "metrics": ["visits"] }"#,
-            "date_range: the range is empty or outside of 1970 to 2106",
+            "#/date_range: the range is empty or outside of 1970 to 2106",
         ),
         (
             r#"{ "site_id": "example.org", "date_range": "500d", "metrics": ["visits"], "dimensions": ["time:hour"] }"#,
-            r#"dimensions[0]: "time:hour" would give more than 9000 rows, expected a shorter range or wider buckets"#,
+            r##"#/dimensions/0: "time:hour" would give more than 9000 rows, expected a shorter range or wider buckets"##,
         ),
     ] {
         let (status, _, answer) = answer(query(Some("good"), body)).await;

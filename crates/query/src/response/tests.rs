@@ -6,16 +6,16 @@ use crate::Site;
 
 fn row(dimensions: &[&str], metrics: &[Option<f64>]) -> ReportRow {
     let dimensions = dimensions.iter().map(|&dimension| dimension.to_owned()).collect();
-    ReportRow { dimensions, metrics: metrics.to_vec(), total_rows: 42 }
+    ReportRow { dimensions, metrics: metrics.to_vec(), foreign_events: 0, total_rows: 42 }
 }
 
 fn rendered(body: Value, rows: &[ReportRow]) -> Value {
-    let site =
-        Site { id: 7, domain: "example.org".into(), time_zone: TimeZone::get("Europe/Berlin").unwrap() };
+    let site = Site::new(7, "example.org", TimeZone::get("Europe/Berlin").unwrap());
     let now = "2026-06-15T12:00:00Z".parse().unwrap();
     let request = Request::parse(&body).unwrap();
     let report = Report::resolve(&request, &site, now, None).unwrap();
-    render(&request, &report, rows, 42)
+    let (rows, total_rows) = (rows.to_vec(), 42);
+    Answer { request: &request, report: &report, rows, total_rows, compared: None }.json()
 }
 
 #[test]

@@ -1,14 +1,19 @@
 //! Filters as conditions on rows.
 //!
-//! Every attribute of a visit stands on each of its rows, so a whole tree of clauses is one condition on a row.
+//! Every attribute of a visit stands on each of its rows, so a whole tree of clauses is one condition on a row; what
+//! another event of the visit must be is a semi-join on the visit.
 
 use crate::{
     dimension::{Column, Dimension},
     filter::{Case, Clause, Filter, Operator},
+    goal::{Goal, GoalKind, PagePattern},
     report::Report,
 };
 
-use super::{Params, scan::Scan};
+use super::{
+    Params,
+    scan::{Scan, whole_visits},
+};
 
 /// What a clause on an event's page or host is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,33 +32,70 @@ pub(crate) fn render(scan: &mut Scan<'_>, params: &mut Params) -> Option<String>
 
 /// The filters on pages alone, read as filters on the entry page.
 pub(crate) fn entered_there(scan: &mut Scan<'_>, params: &mut Params) -> Option<String> {
-    let mut pages = Vec::new();
-    let mut pending: Vec<&Filter> = scan.report.filters.iter().rev().collect();
-    while let Some(filter) = pending.pop() {
-        match filter {
-            Filter::And(filters) => pending.extend(filters.iter().rev()),
-            Filter::Or(_) | Filter::Not(_) | Filter::Clause(_) => {
-                if filter.clauses().iter().all(|clause| clause.dimension == Dimension::EventPage) {
-                    pages.push(filter);
-                }
-            }
-        }
+    let pages = Filter::top_level(&scan.report.filters).into_iter().filter(|filter| is_on_pages(filter));
+    all_of(pages.collect(), scan, params, Reading::Entry)
+}
+
+/// Whether it holds for every event of a page or for none.
+fn is_on_pages(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(filters) | Filter::Or(filters) => filters.iter().all(is_on_pages),
+        Filter::Not(filter) => is_on_pages(filter),
+        Filter::HasDone(_) | Filter::Segment(_) => false,
+        Filter::Clause(clause) => clause.dimension == Dimension::EventPage,
     }
-    all_of(pages, scan, params, Reading::Entry)
 }
 
 /// Whether the filters may let some events of a visit through and others not.
 pub(crate) fn tells_events_apart(report: &Report) -> bool {
-    clauses(report).any(|clause| match clause.dimension {
+    clauses(report).any(|clause| match &clause.dimension {
         Dimension::EventHostname => !breaks_visits_down(report),
         dimension => dimension.is_event(),
     })
 }
 
-/// Whether the report is about events of some names.
+/// Whether the report is about events that are something, be they pageviews or not.
 pub(crate) fn names_events(report: &Report) -> bool {
-    report.dimensions.contains(&Dimension::EventName)
-        || clauses(report).any(|clause| clause.dimension == Dimension::EventName)
+    report.dimensions.iter().any(Dimension::names_events)
+        || clauses(report).any(|clause| clause.dimension.names_events())
+}
+
+/// The filters without those that mention a goal or a property: who might have met the goal.
+pub(crate) fn without_goals(filters: &[Filter]) -> Vec<Filter> {
+    let mentions = |filter: &Filter| {
+        let goal =
+            |clause: &&Clause| matches!(clause.dimension, Dimension::EventGoal | Dimension::EventProp(_));
+        filter.clauses().iter().any(goal)
+    };
+    Filter::top_level(filters).into_iter().filter(|filter| !mentions(filter)).cloned().collect()
+}
+
+/// Whether a row meets a goal.
+pub(crate) fn meets(goal: &Goal, params: &mut Params) -> String {
+    let page = |pattern: &PagePattern, params: &mut Params| {
+        format!("match(pathname, {{{}:String}})", params.bind_text(pattern.regex()))
+    };
+    let mut conditions = match &goal.kind {
+        GoalKind::Event(name) => vec![format!("name = {{{}:String}}", params.bind_text(name.clone()))],
+        GoalKind::Page(pattern) => vec!["name = 'pageview'".to_owned(), page(pattern, params)],
+        GoalKind::Scroll { page: pattern, percent } => vec![
+            "name = 'engagement'".to_owned(),
+            page(pattern, params),
+            // 255 is missing.
+            format!("scroll_depth >= {{{}:UInt8}}", params.bind_text(u32::from(*percent))),
+            "scroll_depth != 255".to_owned(),
+        ],
+    };
+    for (key, value) in &goal.props {
+        let value = params.bind_text(value.clone());
+        conditions.push(format!("{} = {{{value}:String}}", prop(key, params)));
+    }
+    format!("({})", conditions.join(" AND "))
+}
+
+/// The value of a property; blank where the event has none, because no blank one is stored.
+pub(crate) fn prop(key: &str, params: &mut Params) -> String {
+    format!("props[{{{}:String}}]", params.bind_text(key.to_owned()))
 }
 
 /// Where visits are broken down by what they are, a filter on the host means the host that they entered on.
@@ -84,18 +126,39 @@ fn one(filter: &Filter, scan: &mut Scan<'_>, params: &mut Params, reading: Readi
         Filter::And(filters) => joined(filters, " AND "),
         Filter::Or(filters) => joined(filters, " OR "),
         Filter::Not(filter) => format!("NOT {}", joined(std::slice::from_ref(filter), "")),
+        Filter::HasDone(filter) => visits_that_did(filter, scan, params),
+        // Resolving the question has left none; if it had, nothing may be let through.
+        Filter::Segment(_) => "0".to_owned(),
+        Filter::Clause(clause) if clause.dimension == Dimension::EventGoal => meets_one(clause, scan, params),
         Filter::Clause(clause) => {
-            let column = column(clause.dimension, scan, params, reading);
+            let column = column(&clause.dimension, scan, params, reading);
             compare(clause, &column, params)
         }
     }
 }
 
-fn column(dimension: Dimension, scan: &mut Scan<'_>, params: &mut Params, reading: Reading) -> String {
+/// Visits that have such an event, whether it lies in the range or not.
+fn visits_that_did(filter: &Filter, scan: &Scan<'_>, params: &mut Params) -> String {
+    let mut done = scan.beside();
+    let condition = one(filter, &mut done, params, Reading::Event);
+    format!(
+        "visit_id IN (SELECT visit_id FROM {} WHERE {} AND {condition})",
+        done.table(),
+        whole_visits(scan.coverage)
+    )
+}
+
+fn meets_one(clause: &Clause, scan: &Scan<'_>, params: &mut Params) -> String {
+    let goals = scan.report.site.goals.iter().filter(|goal| clause.picks(goal));
+    let conditions: Vec<_> = goals.map(|goal| meets(goal, params)).collect();
+    if conditions.is_empty() { "0".to_owned() } else { format!("({})", conditions.join(" OR ")) }
+}
+
+fn column(dimension: &Dimension, scan: &mut Scan<'_>, params: &mut Params, reading: Reading) -> String {
     match dimension.column() {
         Column::Event(column, entry) => {
             let means_entry = reading == Reading::Entry
-                || (dimension == Dimension::EventHostname && breaks_visits_down(scan.report));
+                || (*dimension == Dimension::EventHostname && breaks_visits_down(scan.report));
             match entry {
                 Some(page) if means_entry => scan.page_column(page).to_owned(),
                 _ => column.to_owned(),
@@ -104,8 +167,17 @@ fn column(dimension: Dimension, scan: &mut Scan<'_>, params: &mut Params, readin
         Column::Visit(column) => column.to_owned(),
         Column::Page(page) => scan.page_column(page).to_owned(),
         Column::CountryName(column) => Scan::country_name(column, params),
-        // A request with a filter on time is refused.
-        Column::Nothing | Column::Time(_) => "''".to_owned(),
+        Column::Prop => prop_of(dimension, params),
+        // A request with a filter on time is refused, and goals are conditions.
+        Column::Goal | Column::Nothing | Column::Time(_) => "''".to_owned(),
+    }
+}
+
+/// The value of a dimension's property.
+pub(crate) fn prop_of(dimension: &Dimension, params: &mut Params) -> String {
+    match dimension {
+        Dimension::EventProp(key) => prop(key, params),
+        _ => "''".to_owned(),
     }
 }
 
@@ -116,10 +188,19 @@ fn compare(clause: &Clause, column: &str, params: &mut Params) -> String {
         Operator::IsNot => format!("NOT {}", equals(clause, column, params)),
         Operator::Contains => contains(clause.case, column, params.bind_text(values.clone())),
         Operator::ContainsNot => {
-            format!("NOT {}", contains(clause.case, column, params.bind_text(values.clone())))
+            let contains = contains(clause.case, column, params.bind_text(values.clone()));
+            carried(clause, column, format!("NOT {contains}"))
         }
         Operator::Matches => matches(clause, column, params),
-        Operator::MatchesNot => format!("NOT {}", matches(clause, column, params)),
+        Operator::MatchesNot => carried(clause, column, format!("NOT {}", matches(clause, column, params))),
+    }
+}
+
+/// An event without the property neither holds nor lacks a part of its value.
+fn carried(clause: &Clause, column: &str, condition: String) -> String {
+    match clause.dimension {
+        Dimension::EventProp(_) => format!("({column} != '' AND {condition})"),
+        _ => condition,
     }
 }
 

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use crate::{
     country,
     dimension::{Column, Dimension, VisitPage},
+    goal::Goal,
     metric::{Measure, Scope},
     report::Report,
 };
 
-use super::{Params, groups_by_event, predicate, seconds};
+use super::{Params, groups_by_event, predicate, seconds, tells_rows};
 
 /// Which scopes a scan fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +20,17 @@ pub(crate) enum Coverage {
     Events,
     Visits,
     Both,
+    /// The greatest depth of each visit in each group.
+    Depths,
+    Exits,
+    Views,
 }
 
 pub(crate) struct Scan<'a> {
     pub(crate) report: &'a Report,
-    coverage: Coverage,
+    pub(crate) coverage: Coverage,
+    /// Which of the report's dimensions it groups by.
+    groups: Vec<usize>,
     /// Pages of whole visits that the text has named so far.
     pages: BTreeSet<VisitPage>,
 }
@@ -37,15 +44,28 @@ impl Coverage {
         match self {
             Self::Events => scope == Scope::Events,
             Self::Visits => scope == Scope::Visits,
-            Self::Both => true,
+            Self::Both => matches!(scope, Scope::Events | Scope::Visits),
+            Self::Depths => scope == Scope::Depths,
+            Self::Exits => scope == Scope::Exits,
+            Self::Views => scope == Scope::Views,
+        }
+    }
+
+    /// Whether it adds up whole visits.
+    fn is_of_visits(self) -> bool {
+        match self {
+            Self::Visits | Self::Exits => true,
+            Self::Events | Self::Both | Self::Depths | Self::Views => false,
         }
     }
 
     /// The rows that it needs. A visit begins before its events, so the first condition never loses one.
     fn window(self) -> &'static str {
         match self {
-            Self::Events => "timestamp >= toDateTime({from:UInt32}) AND timestamp < toDateTime({to:UInt32})",
-            Self::Visits => {
+            Self::Events | Self::Depths | Self::Views => {
+                "timestamp >= toDateTime({from:UInt32}) AND timestamp < toDateTime({to:UInt32})"
+            }
+            Self::Visits | Self::Exits => {
                 "timestamp >= toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32}) \
                  AND visit_start < toDateTime({to:UInt32})"
             }
@@ -59,36 +79,103 @@ impl Coverage {
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(report: &'a Report, coverage: Coverage) -> Self {
-        Self { report, coverage, pages: BTreeSet::new() }
+        let groups = (0..report.dimensions.len()).collect();
+        Self { report, coverage, groups, pages: BTreeSet::new() }
+    }
+
+    /// The same scan grouped by some of the dimensions only.
+    pub(crate) fn grouped_by(self, groups: Vec<usize>) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// A scan of the same visits, for a condition on them.
+    pub(crate) fn beside(&self) -> Self {
+        Self::new(self.report, self.coverage).grouped_by(Vec::new())
     }
 
     /// The whole `SELECT`.
     pub(crate) fn render(mut self, measures: &[Measure], params: &mut Params) -> String {
-        let mut columns = Vec::new();
-        for (index, dimension) in self.report.dimensions.iter().enumerate() {
-            columns.push(format!("{} AS d{index}", self.group_column(*dimension, params)));
-        }
+        let mut columns = self.group_columns("d", params);
+        let groups = self.group_by("d");
         for measure in measures {
             columns.push(format!("{} AS {}", self.aggregate(*measure, params), measure.facts().name));
         }
-        if groups_by_event(self.report) {
-            columns.push(format!("{} AS seen", u8::from(self.coverage.fills(Scope::Events))));
+        if tells_rows(self.report) {
+            columns.push(format!("{} AS seen", u8::from(self.gives_rows())));
         }
-        let condition = match self.coverage {
-            Coverage::Visits if predicate::tells_events_apart(self.report) => {
-                Some(self.visits_that_saw(params))
-            }
-            Coverage::Events | Coverage::Visits | Coverage::Both => predicate::render(&mut self, params),
-        };
-        let groups: Vec<_> = (0..self.report.dimensions.len()).map(|index| format!("d{index}")).collect();
-        let group_by =
-            if groups.is_empty() { String::new() } else { format!("\n    GROUP BY {}", groups.join(", ")) };
+        if self.coverage == Coverage::Depths {
+            return self.render_depths(&columns, params);
+        }
+        let condition = self.condition(params);
         format!(
-            "    SELECT {columns}\n    FROM {from}\n    WHERE {rows}{group_by}",
+            "    SELECT {columns}\n    FROM {from}\n    WHERE {rows}{groups}",
             columns = columns.join(", "),
-            from = self.table(),
+            from = self.table_and_goals(params),
             rows = self.rows(condition),
         )
+    }
+
+    /// Distinct visitors in each group, as `visitors`, the groups as `g…`; without groups as a value.
+    pub(crate) fn render_visitors(mut self, params: &mut Params) -> String {
+        let mut columns = self.group_columns("g", params);
+        columns.push("uniqExact(visitor_id) AS visitors".to_owned());
+        let groups = self.group_by("g").replace('\n', " ").replace("    ", "");
+        let condition = self.condition(params);
+        let (from, rows) = (self.table_and_goals(params), self.rows(condition));
+        format!("(SELECT {} FROM {from} WHERE {rows}{groups})", columns.join(", "))
+    }
+
+    /// Two steps: the greatest depth of a visit in a group, then their sum.
+    fn render_depths(mut self, columns: &[String], params: &mut Params) -> String {
+        let inner = self.group_columns("d", params);
+        let names: Vec<_> = self.groups.iter().map(|index| format!("d{index}")).collect();
+        let outer = names.iter().cloned().chain(columns[inner.len()..].iter().cloned());
+        let by = names.iter().cloned().chain(["visit_id".to_owned()]);
+        let condition = self.condition(params);
+        format!(
+            "    SELECT {outer}\n    FROM (SELECT {inner} FROM {from} WHERE {rows} AND name = 'engagement' \
+             AND scroll_depth != 255 GROUP BY {by}){groups}",
+            outer = outer.collect::<Vec<_>>().join(", "),
+            inner = inner
+                .into_iter()
+                .chain(["max(scroll_depth) AS depth".to_owned()])
+                .collect::<Vec<_>>()
+                .join(", "),
+            from = self.table_and_goals(params),
+            rows = self.rows(condition),
+            by = by.collect::<Vec<_>>().join(", "),
+            groups = self.group_by("d"),
+        )
+    }
+
+    fn group_columns(&mut self, letter: &str, params: &mut Params) -> Vec<String> {
+        let report = self.report;
+        let groups = self.groups.clone();
+        let column = |index: usize| {
+            format!("{} AS {letter}{index}", self.group_column(&report.dimensions[index], params))
+        };
+        groups.into_iter().map(column).collect()
+    }
+
+    fn group_by(&self, letter: &str) -> String {
+        let groups: Vec<_> = self.groups.iter().map(|index| format!("{letter}{index}")).collect();
+        if groups.is_empty() { String::new() } else { format!("\n    GROUP BY {}", groups.join(", ")) }
+    }
+
+    fn condition(&mut self, params: &mut Params) -> Option<String> {
+        if self.coverage.is_of_visits() && predicate::tells_events_apart(self.report) {
+            return Some(self.visits_that_saw(params));
+        }
+        predicate::render(self, params)
+    }
+
+    /// Whether its groups are rows of the answer, and not only numbers for them.
+    fn gives_rows(&self) -> bool {
+        match self.coverage {
+            Coverage::Events | Coverage::Both => true,
+            Coverage::Visits => !groups_by_event(self.report),
+            Coverage::Depths | Coverage::Exits | Coverage::Views => false,
+        }
     }
 
     /// The column that holds this page of the visit; the scan will know it.
@@ -106,10 +193,18 @@ impl<'a> Scan<'a> {
         )
     }
 
-    fn group_column(&mut self, dimension: Dimension, params: &mut Params) -> String {
+    fn group_column(&mut self, dimension: &Dimension, params: &mut Params) -> String {
         match (dimension.column(), self.coverage) {
-            // Visits are grouped by the page and host that they entered on.
+            // Visits are grouped by the page and host that they entered on, or left from.
             (Column::Event(_, Some(page)), Coverage::Visits) => self.page_column(page).to_owned(),
+            (Column::Event(_, Some(VisitPage::EntryPath)), Coverage::Exits) => {
+                self.page_column(VisitPage::ExitPath).to_owned()
+            }
+            (Column::Event(_, Some(_)), Coverage::Exits) => self.page_column(VisitPage::ExitHost).to_owned(),
+            (Column::Page(VisitPage::ExitPath), Coverage::Views) => "pathname".to_owned(),
+            (Column::Page(VisitPage::ExitHost), Coverage::Views) => "hostname".to_owned(),
+            (Column::Goal, _) => "goal".to_owned(),
+            (Column::Prop, _) => predicate::prop_of(dimension, params),
             (Column::Event(column, _), _) | (Column::Visit(column), _) => column.to_owned(),
             (Column::Page(page), _) => self.page_column(page).to_owned(),
             (Column::CountryName(column), _) => Self::country_name(column, params),
@@ -118,7 +213,7 @@ impl<'a> Scan<'a> {
                 let starts: Vec<u64> =
                     self.report.buckets.iter().map(|bucket| seconds(bucket.start)).collect();
                 params.bind("bucket_starts", starts);
-                let instant = if coverage == Coverage::Visits { "visit_start" } else { "timestamp" };
+                let instant = if coverage.is_of_visits() { "visit_start" } else { "timestamp" };
                 format!("roundDown(toUInt64(toUnixTimestamp({instant})), {{bucket_starts:Array(UInt64)}})")
             }
         }
@@ -134,7 +229,11 @@ impl<'a> Scan<'a> {
         match (self.coverage, facts.scope) {
             (Coverage::Both, Scope::Events) => conditions.push(IN_RANGE.to_owned()),
             (Coverage::Both, Scope::Visits) => conditions.push(BEGAN_IN_RANGE.to_owned()),
-            (Coverage::Events | Coverage::Visits, _) => {}
+            (Coverage::Both, Scope::Depths | Scope::Exits | Scope::Views) => {}
+            (
+                Coverage::Events | Coverage::Visits | Coverage::Depths | Coverage::Exits | Coverage::Views,
+                _,
+            ) => {}
         }
         match measure {
             // A page is seen by a pageview; but a filter on names may leave none of those.
@@ -145,12 +244,20 @@ impl<'a> Scan<'a> {
             Measure::Bounces | Measure::BounceVisits => {
                 conditions.extend(predicate::entered_there(self, params))
             }
+            Measure::Revenue | Measure::RevenueEvents => conditions.push(self.earns("=", params)),
+            Measure::ForeignEvents => conditions.push(self.earns("!=", params)),
             Measure::SeenVisits
             | Measure::Visitors
             | Measure::Pageviews
             | Measure::Events
+            | Measure::EngagementMs
+            | Measure::EngagedVisits
             | Measure::Visits
-            | Measure::DurationSeconds => {}
+            | Measure::DurationSeconds
+            | Measure::Depths
+            | Measure::DepthVisits
+            | Measure::Exits
+            | Measure::ExitViews => {}
         }
         let (function, argument) = (facts.function, facts.argument);
         match (conditions.is_empty(), argument.is_empty()) {
@@ -160,9 +267,31 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Events that meet a goal with revenue and carry some in its currency, or in another one.
+    fn earns(&self, comparison: &str, params: &mut Params) -> String {
+        if self.report.groups_by_goal() {
+            let (names, currencies) = goal_currencies(self.report);
+            params.bind("revenue_goals", names);
+            params.bind("revenue_currencies", currencies);
+            let currency =
+                "transform(goal, {revenue_goals:Array(String)}, {revenue_currencies:Array(String)}, '')";
+            return format!(
+                "revenue_currency != '' AND {currency} != '' AND revenue_currency {comparison} {currency}"
+            );
+        }
+        let Some(currency) = self.report.currency() else { return "0".to_owned() };
+        let currency = params.bind_text(currency.to_owned());
+        let goals = self.report.goals().into_iter().filter(|goal| goal.currency.is_some());
+        let goals: Vec<_> = goals.map(|goal| predicate::meets(goal, params)).collect();
+        format!(
+            "revenue_currency != '' AND revenue_currency {comparison} {{{currency}:String}} AND ({})",
+            goals.join(" OR ")
+        )
+    }
+
     /// Visits that have an event which the filters let through.
     fn visits_that_saw(&self, params: &mut Params) -> String {
-        let mut seen = Scan::new(self.report, Coverage::Visits);
+        let mut seen = self.beside();
         let condition = predicate::render(&mut seen, params);
         format!("visit_id IN (SELECT visit_id FROM {} WHERE {})", seen.table(), seen.rows(condition))
     }
@@ -172,9 +301,27 @@ impl<'a> Scan<'a> {
         format!("site_id = {{site:UInt32}} AND {}{condition}", self.coverage.window())
     }
 
+    /// The table, with a row for each goal that an event meets where the scan groups by goals.
+    fn table_and_goals(&self, params: &mut Params) -> String {
+        let by_goal = |index: &usize| self.report.dimensions[*index] == Dimension::EventGoal;
+        if !self.groups.iter().any(by_goal) {
+            return self.table();
+        }
+        let goals = self.report.goals();
+        let conditions: Vec<_> = goals.iter().map(|goal| predicate::meets(goal, params)).collect();
+        let met = if goals.is_empty() {
+            "emptyArrayString()".to_owned()
+        } else {
+            params.bind("goals", goals.iter().map(|goal| goal.name.clone()).collect::<Vec<_>>());
+            let met = conditions.join(", ");
+            format!("arrayFilter((one, met) -> met, {{goals:Array(String)}}, [{met}])")
+        };
+        format!("{} ARRAY JOIN {met} AS goal", self.table())
+    }
+
     /// The table, joined with the pages of its visits where the text names them. The rows of a visit before its first
     /// pageview do not know its entry page, and no row but the last knows the exit page.
-    fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         if self.pages.is_empty() {
             return "events".to_owned();
         }
@@ -186,24 +333,34 @@ impl<'a> Scan<'a> {
                 format!("{aggregate} AS {name}")
             })
             .collect();
-        // Whole visits: those that events in the range belong to may have begun before it.
-        let since = match self.coverage {
-            Coverage::Visits => {
-                "toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32})".to_owned()
-            }
-            Coverage::Events | Coverage::Both => format!(
-                "(SELECT if(count() = 0, toDateTime({{from:UInt32}}), least(min(visit_start), toDateTime({{from:UInt32}}))) \
-                 FROM events WHERE site_id = {{site:UInt32}} AND {})",
-                Coverage::Events.window()
-            ),
-        };
         format!(
-            "events INNER JOIN (SELECT visit_id, {} FROM events WHERE site_id = {{site:UInt32}} \
-             AND timestamp >= {since} AND visit_start < toDateTime({{to:UInt32}}) GROUP BY visit_id) AS pages \
-             USING (visit_id)",
-            pages.join(", ")
+            "events INNER JOIN (SELECT visit_id, {} FROM events WHERE {} GROUP BY visit_id) AS pages USING (visit_id)",
+            pages.join(", "),
+            whole_visits(self.coverage)
         )
     }
+}
+
+/// All events of the visits that a scan may be about: those that events in the range belong to may have begun before it.
+pub(crate) fn whole_visits(coverage: Coverage) -> String {
+    let since = if coverage.is_of_visits() {
+        "toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32})".to_owned()
+    } else {
+        format!(
+            "(SELECT if(count() = 0, toDateTime({{from:UInt32}}), least(min(visit_start), toDateTime({{from:UInt32}}))) \
+             FROM events WHERE site_id = {{site:UInt32}} AND {})",
+            Coverage::Events.window()
+        )
+    };
+    format!("site_id = {{site:UInt32}} AND timestamp >= {since} AND visit_start < toDateTime({{to:UInt32}})")
+}
+
+/// The goals with revenue, and the currency of each.
+fn goal_currencies(report: &Report) -> (Vec<String>, Vec<String>) {
+    let of = |goal: &&Goal| goal.currency.clone().map(|currency| (goal.name.clone(), currency));
+    // The list may not be empty, or its type could not be told.
+    let none = (String::new(), String::new());
+    report.goals().iter().filter_map(of).chain([none]).unzip()
 }
 
 /// The name of a visit's page, and how its rows tell it.

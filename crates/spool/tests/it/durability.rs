@@ -3,11 +3,9 @@
 use std::io::ErrorKind;
 
 use passant_spool::Config;
-use passant_spool::model::{Fault, Loss, Operation, Persistence};
+use passant_spool::model::{Action, Fault, Loss, Operation, Oracle, Persistence};
 use proptest::prelude::*;
 use proptest::test_runner::Config as Cases;
-
-use crate::oracle::{Action, Oracle};
 
 const OPERATIONS: [Operation; 7] = [
     Operation::Create,

@@ -7,7 +7,6 @@ mod damage;
 mod durability;
 mod opening;
 mod operation;
-mod oracle;
 
 use std::path::Path;
 use std::time::Duration;
@@ -17,7 +16,13 @@ use passant_spool::{Config, Foundation, SealedSegment, Segments, Spool};
 
 /// Seals on request only and waits for nobody.
 pub(crate) fn config() -> Config {
-    Config { commit_delay_milliseconds: 0, seal_after_seconds: 3600.0, reserve_bytes: 0, ..Config::default() }
+    Config {
+        commit_delay_milliseconds: 0,
+        gather_milliseconds: 0,
+        seal_after_seconds: 3600.0,
+        reserve_bytes: 0,
+        ..Config::default()
+    }
 }
 
 pub(crate) fn open(directory: &Path) -> (Spool, Segments) {

@@ -1,0 +1,23 @@
+//! P7: the script is what its published hash says. (What it touches in a browser is watched by its own tests.)
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use passant_tests::Passant;
+use sha2::{Digest, Sha384};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_snippets_hash_is_that_of_the_script_that_is_served() {
+    let passant = Passant::start().await;
+    let plain = passant.cli_ok(&["site", "snippet", "example.com"]);
+    assert!(
+        !plain.contains("integrity"),
+        "an update would silence a site that did not ask for the hash: {plain}"
+    );
+    let pinned = passant.cli_ok(&["site", "snippet", "example.com", "--integrity"]);
+    let script = passant.public().get("/js/passant.js").await;
+    let hash = format!("sha384-{}", STANDARD.encode(Sha384::digest(&script.body)));
+    assert!(pinned.contains(&format!(" integrity=\"{hash}\" crossorigin=\"anonymous\"")), "{hash}: {pinned}");
+    // Without this a browser may not look at another origin's bytes, and refuses what it cannot hash.
+    assert_eq!(script.header("access-control-allow-origin"), "*");
+    assert_eq!(script.header("cross-origin-resource-policy"), "cross-origin");
+}

@@ -1,0 +1,394 @@
+//! Requests that carry canaries by every route and into every error, as visitors, proxies, attackers and analysts
+//! send them.
+//!
+//! Invariant: each canary of [`Traffic::secrets`] may come out nowhere; those of [`Traffic::content`] are stored
+//! lawfully, and only logs and metrics may not have them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use http::Method;
+use passant_tests::canary::Canary;
+use passant_tests::{Answer, FIREFOX, HttpClient, Passant};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpSocket;
+
+/// A client that connects by itself, from an address that no proxy has.
+pub(crate) const PEER: &str = "127.113.67.201";
+/// Clients behind the trusted proxy.
+pub(crate) const FORWARDED: [&str; 3] =
+    ["198.51.100.203", "2001:db8:4a7:91c3:e52b:77d1:3f09:b86e", "::ffff:192.0.2.233"];
+/// What forgers claim.
+pub(crate) const FORGED: &str = "203.0.113.171";
+/// An address inside a body, a URL or a header that is no forwarding header.
+pub(crate) const INSIDE: &str = "198.18.77.142";
+
+const AGENT: &str =
+    "Mozilla/5.0 (X11; Linux x86_64; rv:145.0; CanaryAgent7f3c91) Gecko/20100101 Firefox/145.0";
+const SECRET_WORDS: &[(&str, &str)] = &[
+    ("user agent", "CanaryAgent7f3c91"),
+    ("bot's user agent", "CanaryBot2b8d54"),
+    ("query", "canaryquery5d1e07"),
+    ("fragment", "canaryfragment88b2"),
+    ("click id", "canaryclick31f0c6"),
+    ("password in a URL", "canarypassword4ac9"),
+    ("referrer's path", "canaryrefpath60de"),
+    ("cookie", "canarycookie9e27"),
+    ("token", "canarytoken73aa1b"),
+    ("body", "canarybody05cf3d"),
+    ("etag", "canaryetag1c4b60"),
+];
+const CONTENT_WORDS: &[(&str, &str)] = &[
+    ("path", "canarypath2f6be1"),
+    ("referring domain", "canaryreferrer.example"),
+    ("event name", "CanaryEvent4417"),
+    ("property", "canaryproperty99ad"),
+    ("campaign", "canarycampaign6d0f"),
+    ("unknown path", "canaryunknown3be8"),
+    ("filter", "canaryfilter58c2"),
+];
+
+/// Canaries on their way into one server.
+pub(crate) struct Traffic<'p> {
+    passant: &'p mut Passant,
+    /// All answers, heads and bodies, to those who may not see a canary in it.
+    pub(crate) answers: Vec<u8>,
+}
+
+impl<'p> Traffic<'p> {
+    pub(crate) fn into_server(passant: &'p mut Passant) -> Self {
+        Self { passant, answers: Vec::new() }
+    }
+
+    /// What may come out nowhere.
+    pub(crate) fn secrets() -> Vec<Canary> {
+        let addresses = FORWARDED.iter().map(|address| ("client behind a proxy", *address));
+        let addresses =
+            addresses.chain([("peer", PEER), ("forged client", FORGED), ("address inside", INSIDE)]);
+        let addresses = addresses
+            .map(|(name, address)| Canary::address(name, address.parse::<IpAddr>().unwrap().to_canonical()));
+        let words = SECRET_WORDS.iter().map(|(name, word)| Canary::word(name, word));
+        addresses.chain(words).collect()
+    }
+
+    /// What is stored but not logged.
+    pub(crate) fn content() -> Vec<Canary> {
+        CONTENT_WORDS.iter().map(|(name, word)| Canary::word(name, word)).collect()
+    }
+
+    /// All of it; returns how many events were accepted.
+    pub(crate) async fn send(&mut self) -> u64 {
+        let accepted = self.visitors().await;
+        self.discards().await;
+        self.refusals().await;
+        self.broken_requests().await;
+        self.other_routes().await;
+        self.analysts().await;
+        self.limits().await;
+        self.imports();
+        accepted
+    }
+
+    /// Beacons that are counted, and questions that may find the store away; returns how many beacons.
+    pub(crate) async fn visits_and_questions(&mut self) -> u64 {
+        for question in questions() {
+            let bearer = format!("Bearer {}", self.passant.token());
+            let headers = [("authorization", bearer.as_str()), ("user-agent", AGENT)];
+            let public = self.passant.public();
+            let asked = public.send(Method::POST, "/api/v2/query", &headers, question.to_string());
+            let _ = asked.await.expect("an answer");
+        }
+        self.visitors().await
+    }
+
+    /// Beacons that are counted.
+    async fn visitors(&mut self) -> u64 {
+        let beacon = beacon();
+        for address in FORWARDED {
+            for header in ["x-forwarded-for", "forwarded"] {
+                let value = match header {
+                    "forwarded" => format!("for=\"[{address}]\""),
+                    _ => format!("{FORGED}, {address}"),
+                };
+                let answer = self.beacon(&beacon, &[(header, &value)]).await;
+                assert_eq!(answer.status, 202, "{}", answer.text());
+                assert_eq!(answer.header("x-passant-discarded"), "");
+            }
+        }
+        for header in forging_headers() {
+            let answer = self.beacon_from_peer(&beacon, &[header]).await;
+            assert_eq!(answer.status, 202, "{header:?}: {}", answer.text());
+        }
+        (FORWARDED.len() * 2 + forging_headers().len()) as u64
+    }
+
+    /// One beacon for each reason to store nothing.
+    async fn discards(&mut self) {
+        let mut unknown = beacon();
+        unknown["d"] = json!(INSIDE);
+        let mut elsewhere = beacon();
+        elsewhere["u"] = json!(format!("https://{INSIDE}/canarypath2f6be1?canaryquery5d1e07"));
+        let mut blocked = beacon();
+        blocked["u"] = json!(format!("https://example.com/admin/{INSIDE}"));
+        let mut spam = beacon();
+        spam["r"] = json!("https://semalt.com/canaryrefpath60de");
+        let mut lonely = beacon();
+        lonely["n"] = json!("engagement");
+        lonely["sd"] = json!(10);
+        lonely["e"] = json!(3000);
+        let bot = format!("Googlebot/2.1 CanaryBot2b8d54 {INSIDE}");
+        for (beacon, header) in [
+            (&beacon(), ("dnt", "1")),
+            (&beacon(), ("user-agent", bot.as_str())),
+            (&unknown, ("x-canary", INSIDE)),
+            (&elsewhere, ("x-canary", INSIDE)),
+            (&blocked, ("x-canary", INSIDE)),
+            (&spam, ("x-canary", INSIDE)),
+            (&lonely, ("accept-language", "tlh-canarybody05cf3d")),
+        ] {
+            let answer = self.beacon(beacon, &[header, ("x-forwarded-for", "198.19.44.250")]).await;
+            assert_eq!(answer.status, 202, "{}", answer.text());
+            // After a start it may not be known yet who has no visit: that one is told apart later.
+            let discarded = answer.header("x-passant-discarded");
+            assert!(!discarded.is_empty() || beacon["n"] == "engagement", "{beacon} {header:?}");
+        }
+    }
+
+    /// Beacons that are refused with 400, 413 or 415.
+    async fn refusals(&mut self) {
+        let malformed = format!("{{\"n\":\"pageview\",\"u\":\"https://{INSIDE}/canarybody05cf3d\",");
+        let wrong =
+            json!({"n": INSIDE, "u": 7, "d": ["canarybody05cf3d"], "p": INSIDE, "$": INSIDE}).to_string();
+        let address =
+            json!({"n": "x", "u": "data:canarybody05cf3d", "d": "example.com", "r": INSIDE}).to_string();
+        let large = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com", "p": {INSIDE: "canarybody05cf3d".repeat(9000)}});
+        let binary = format!("\u{0}canarybody05cf3d {INSIDE}");
+        for (body, content_type, status) in [
+            (malformed, "text/plain", 400),
+            (wrong, "application/json", 400),
+            (address, "application/json", 400),
+            (large.to_string(), "text/plain", 413),
+            (beacon().to_string(), "application/canarybody05cf3d", 415),
+            (binary, "text/plain", 400),
+        ] {
+            let headers =
+                [("content-type", content_type), ("user-agent", AGENT), ("x-forwarded-for", FORWARDED[0])];
+            let answer = self.request(Method::POST, "/api/event", &headers, &body).await;
+            assert_eq!(answer.status, status, "{body:.80}: {}", answer.text());
+        }
+    }
+
+    /// What is no HTTP, or only half of it.
+    async fn broken_requests(&mut self) {
+        let request = format!("POST /api/event?{INSIDE} HTTP/1.1\r\nhost: x\r\nuser-agent: {AGENT}\r\n");
+        for broken in [
+            format!("{request}canary body {INSIDE}\r\n\r\n"),
+            format!("{request}content-length: {INSIDE}\r\n\r\n"),
+            format!("{request}content-type: text/plain\r\ncontent-length: 900\r\n\r\n{}", beacon()),
+            format!("{request}content-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n{INSIDE}\r\n"),
+            format!("GET /{INSIDE}/canaryunknown3be8 HTTP/9.9\r\n\r\n"),
+            format!("canarybody05cf3d {INSIDE}\r\n\r\n"),
+            format!("{request}x-canary: {}\r\n\r\n", INSIDE.repeat(20_000)),
+        ] {
+            let answer = raw(self.passant.public_address(), broken.as_bytes()).await;
+            self.answers.extend(answer);
+        }
+    }
+
+    /// Pages, the script, paths that do not exist, methods that are not allowed, the admin listener.
+    async fn other_routes(&mut self) {
+        let asked = format!("/canaryunknown3be8/{INSIDE}?canaryquery5d1e07");
+        let etag = ("if-none-match", "\"canaryetag1c4b60\"");
+        for (method, path) in [
+            (Method::GET, "/"),
+            (Method::GET, "/js/passant.js"),
+            (Method::GET, "/api/health"),
+            (Method::OPTIONS, "/api/event"),
+            (Method::GET, "/api/event"),
+            (Method::DELETE, "/js/passant.js"),
+            (Method::GET, asked.as_str()),
+            (Method::GET, "/api/v1/sites?canaryquery5d1e07"),
+        ] {
+            let headers =
+                [("user-agent", AGENT), ("cookie", "id=canarycookie9e27"), etag, ("x-forwarded-for", INSIDE)];
+            let _ = self.request(method, path, &headers, "").await;
+        }
+        let admin = self.passant.admin();
+        for path in ["/metrics?canaryquery5d1e07", &asked, "/healthz", "/readyz"] {
+            let headers = [("user-agent", AGENT), ("x-forwarded-for", INSIDE)];
+            let answer = admin.send(Method::GET, path, &headers, "").await.expect("an answer");
+            self.keep(&answer);
+        }
+    }
+
+    /// Questions to the reports, wrong in each way. What a question says may be said back to the asker, who proved a
+    /// right to ask; so only answers to strangers are kept.
+    async fn analysts(&mut self) {
+        let bearer = format!("Bearer {}", self.passant.token());
+        for question in &questions() {
+            let headers =
+                [("authorization", bearer.as_str()), ("user-agent", AGENT), ("x-forwarded-for", INSIDE)];
+            let public = self.passant.public();
+            let asked = public.send(Method::POST, "/api/v2/query", &headers, question.to_string());
+            assert!(asked.await.expect("an answer").status.as_u16() < 500, "{question}");
+            let stranger = [("authorization", "Bearer canarytoken73aa1b"), ("user-agent", AGENT)];
+            let answer = self.request(Method::POST, "/api/v2/query", &stranger, &question.to_string()).await;
+            assert!(answer.status.is_client_error(), "{}", answer.text());
+        }
+        let malformed = format!("{{\"site_id\": {INSIDE} canarybody05cf3d");
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let _ = self.passant.public().send(Method::POST, "/api/v2/query", &headers, malformed).await;
+    }
+
+    /// Too many beacons of one prefix.
+    async fn limits(&mut self) {
+        let mut limited = 0;
+        for _ in 0..30 {
+            let mut unknown = beacon();
+            unknown["d"] = json!("unknown.test");
+            let answer = self.beacon(&unknown, &[("x-forwarded-for", "198.51.100.203")]).await;
+            limited += u32::from(answer.status == 429);
+        }
+        assert!(limited > 0, "the limit is reached");
+    }
+
+    /// Lines that cannot be read, and one whose visitor is named by an address.
+    fn imports(&mut self) {
+        let line = |visitor: &str, timestamp: &str, extra: Value| {
+            let mut line = json!({"timestamp": timestamp, "visitor": visitor, "name": "pageview",
+                                  "hostname": "example.com", "pathname": "/imported"});
+            line.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            line.to_string()
+        };
+        let good = "2026-06-01T10:00:00Z";
+        let lines = [
+            line(INSIDE, INSIDE, json!({})),
+            line(INSIDE, good, json!({"props": INSIDE})),
+            line(INSIDE, good, json!({"scroll_depth": INSIDE})),
+            line(INSIDE, good, json!({"revenue": {"amount": INSIDE, "currency": "canarybody05cf3d"}})),
+            line(INSIDE, good, json!({INSIDE: "canarybody05cf3d"})),
+            line(INSIDE, good, json!({"name": INSIDE.repeat(60)})),
+            format!("{{\"timestamp\": {INSIDE} canarybody05cf3d"),
+            line(INSIDE, good, json!({"device": INSIDE})),
+            line(INSIDE, good, json!({"country": INSIDE, "user_agent": AGENT})),
+        ];
+        let import = ["import", "--site", "example.com", "--format", "events", "-"];
+        for line in &lines {
+            self.import(&import, line);
+        }
+        let last = line(INSIDE, good, json!({}));
+        self.import(
+            &[&import[..], &["--skip-bad-lines"]].concat(),
+            &[&lines[..7], &[last]].concat().join("\n"),
+        );
+    }
+
+    fn import(&mut self, arguments: &[&str], lines: &str) {
+        let output = self.passant.cli_with_input(arguments, lines);
+        self.answers.extend(output.stdout);
+        self.answers.extend(output.stderr);
+    }
+
+    async fn beacon(&mut self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
+        let headers = with_defaults(headers);
+        self.request(Method::POST, "/api/event", &headers, &beacon.to_string()).await
+    }
+
+    async fn beacon_from_peer(&mut self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
+        let peer = HttpClient::from(PEER.parse().unwrap(), self.passant.public_address());
+        let headers = with_defaults(headers);
+        let answer =
+            peer.send(Method::POST, "/api/event", &headers, beacon.to_string()).await.expect("an answer");
+        self.keep(&answer);
+        answer
+    }
+
+    async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let sent = self.passant.public().send(method, path, headers, body.to_owned()).await;
+        let answer = sent.expect("an answer");
+        self.keep(&answer);
+        answer
+    }
+
+    fn keep(&mut self, answer: &Answer) {
+        self.answers.extend(format!("{} {:?}\n", answer.status, answer.headers).bytes());
+        self.answers.extend(&answer.body);
+        self.answers.push(b'\n');
+    }
+}
+
+/// A beacon with a canary in each of its parts.
+fn beacon() -> Value {
+    json!({
+        "n": "CanaryEvent4417",
+        "u": "https://jane:canarypassword4ac9@example.com/canarypath2f6be1?token=canaryquery5d1e07&gclid=canaryclick31f0c6\
+              &utm_campaign=canarycampaign6d0f#canaryfragment88b2",
+        "d": "example.com",
+        "r": "https://canaryreferrer.example/canaryrefpath60de?q=canaryquery5d1e07",
+        "p": {"kind": "canaryproperty99ad"},
+    })
+}
+
+/// Questions with canaries in them; some can be answered.
+fn questions() -> [Value; 6] {
+    let all = |more: Value| {
+        let mut question = json!({"site_id": "example.com", "metrics": ["visitors"], "date_range": "all"});
+        question.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        question
+    };
+    [
+        all(json!({"metrics": [INSIDE]})),
+        all(json!({"site_id": INSIDE})),
+        all(json!({"date_range": INSIDE})),
+        all(json!({"filters": [["matches", "event:page", [format!("(canaryfilter58c2{INSIDE}")]]]})),
+        all(json!({"filters": [["is", "event:page", ["canaryfilter58c2", INSIDE]]]})),
+        all(json!({"dimensions": ["event:page", "visit:referrer"]})),
+    ]
+}
+
+/// Every header that some product takes an address from.
+pub(crate) fn forging_headers() -> [(&'static str, &'static str); 12] {
+    [
+        ("x-forwarded-for", FORGED),
+        ("forwarded", "for=203.0.113.171;proto=https"),
+        ("x-plausible-ip", FORGED),
+        ("x-real-ip", FORGED),
+        ("true-client-ip", FORGED),
+        ("cf-connecting-ip", FORGED),
+        ("cf-connecting-ipv6", FORGED),
+        ("fastly-client-ip", FORGED),
+        ("fly-client-ip", FORGED),
+        ("x-client-ip", FORGED),
+        ("x-cluster-client-ip", FORGED),
+        ("via", "1.1 203.0.113.171"),
+    ]
+}
+
+fn with_defaults<'h>(headers: &[(&'h str, &'h str)]) -> Vec<(&'h str, &'h str)> {
+    let mut all = headers.to_vec();
+    for default in [
+        ("user-agent", AGENT),
+        ("content-type", "text/plain"),
+        ("cookie", "id=canarycookie9e27"),
+        ("authorization", "Bearer canarytoken73aa1b"),
+    ] {
+        if !all.iter().any(|(name, _)| *name == default.0) {
+            all.push(default);
+        }
+    }
+    debug_assert!(AGENT.len() > FIREFOX.len());
+    all
+}
+
+/// Sends bytes from [`PEER`], ends the sending side, and returns what comes back.
+async fn raw(server: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(SocketAddr::new(PEER.parse().unwrap(), 0)).expect("an address of this machine");
+    let mut stream = socket.connect(server).await.expect("connected");
+    // The server may have heard enough before all is sent.
+    let _ = stream.write_all(bytes).await;
+    let _ = stream.shutdown().await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}

@@ -1,0 +1,4 @@
+//! Temporary.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod privacy;

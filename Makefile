@@ -16,6 +16,7 @@ COMPOSE ?= docker-compose
 
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BINARY     := $(TARGET_DIR)/release/passant
+FAIL_POINTS := $(TARGET_DIR)/release/passant-fail-points
 LIB        := $(TARGET_DIR)/release/lib
 
 # What the binary loads at run time, pinned with integrity hashes in runtime/package-lock.json.
@@ -31,13 +32,17 @@ LISTEN      ?= 127.0.0.1:8080
 TEST_THREADS ?= 4
 # `make fuzz`: cases of each property test; `make test` runs proptest's default, 256.
 FUZZ_CASES ?= 20000
+# `make soak`: minutes, until all counts are reached if empty; which faults (F1,F3), all if empty.
+SOAK_MINUTES ?=
+SOAK_FAULTS  ?=
+SOAK_REPORT  ?= docs/reliability.md
 
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test build run test check check-format check-lints test-rust test-tracker \
-        test-compose bench fuzz fmt clean
+        test-compose bench soak fuzz fmt clean build-fail-points
 
 all: help
 
@@ -45,7 +50,7 @@ help: ## this list
 	@echo 'Passant: make TARGET'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort -s -t: -k1,1 | sed -E 's/^([a-z-]+):.*## /\1\t/' \
 		| while IFS=$$'\t' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: LISTEN=$(LISTEN) DEMO_EVENTS=$(DEMO_EVENTS) TEST_THREADS=$(TEST_THREADS) FUZZ_CASES=$(FUZZ_CASES)'
+	@echo 'Variables: LISTEN=$(LISTEN) DEMO_EVENTS=$(DEMO_EVENTS) TEST_THREADS=$(TEST_THREADS) FUZZ_CASES=$(FUZZ_CASES) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_FAULTS=$(SOAK_FAULTS)'
 
 # ── What is needed ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -100,9 +105,15 @@ check-format:
 check-lints:
 	$(call say,checking the lints)
 	@$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --release --locked -p passant --features fail-points --bin passant-fail-points -- -D warnings
 
-# The integration tests drive $(BINARY), so it is built before them.
-test-rust: build
+# The same program with fail points, for tests: it dies at a named step, its disk fails, its clock is wrong.
+build-fail-points: build
+	$(call say,building $(FAIL_POINTS))
+	@$(CARGO) build --release --locked -p passant --features fail-points --bin passant-fail-points
+
+# The integration tests drive both binaries, so they are built before them.
+test-rust: build-fail-points
 	$(call say,running the Rust tests)
 	@RUST_TEST_THREADS=$(TEST_THREADS) INSTA_UPDATE=no $(CARGO) test --release --locked --workspace
 
@@ -136,10 +147,18 @@ bench: build ## measure; what is measured and how stands in benches/README.md
 	@$(CARGO) run --release --locked -p passant-spool --example append_rate
 	$(call say,measuring the pipeline: events a second in one thread)
 	@$(CARGO) run --release --locked -p passant-ingest --example pipeline_rate
-	$(call say,measuring a beacon beside a bare server: 4 minutes)
-	@$(CARGO) run --release --locked -p passant-benches -- collect
+	$(call say,measuring a beacon beside a bare server: 14 minutes)
+	@$(CARGO) run --release --locked -p passant-benches -- collect --seconds 120
+	$(call say,measuring a beacon before and after an hour of traffic: 5 minutes)
+	@$(CARGO) run --release --locked -p passant-benches -- drift
 	$(call say,measuring the demo site: load time and disk and memory)
 	@$(CARGO) run --release --locked -p passant-benches -- demo
+
+soak: build-fail-points ## every fault a great many times; goes on where the last soak of this build ended
+	$(call say,soaking $(BINARY); counts go to target/soak and $(SOAK_REPORT))
+	@$(CARGO) build --release --locked -p passant-faults --bin soak
+	@exec $(TARGET_DIR)/release/soak --state $(TARGET_DIR)/soak/state.json --report $(SOAK_REPORT) \
+		$(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) $(if $(SOAK_FAULTS),--faults $(SOAK_FAULTS))
 
 fuzz: setup ## the property tests, FUZZ_CASES cases each
 	$(call say,running the property tests with $(FUZZ_CASES) cases each)

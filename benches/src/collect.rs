@@ -2,44 +2,26 @@
 //!
 //! Invariant: at the end the store holds exactly what was acknowledged, or there are no figures.
 
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use http::Method;
 use passant_tests::{FIREFOX, HttpClient};
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::load::{CONNECTIONS, Order, Outcome};
-use crate::process::{self, Memory};
+use crate::load::{CONNECTIONS, Outcome};
+use crate::measured::{Ledger, Measured, drained, measured, verify};
 use crate::server::{Kind, Server};
 use crate::table::{print, row};
 use crate::{Place, machine, store};
 
-const STEADY_PER_SECOND: u64 = 600;
+pub(crate) const STEADY_PER_SECOND: u64 = 600;
 /// Caches fill, connections open, the first segments go out: none of it is measured.
 const WARM_UP_SECONDS: u64 = 3;
 const PROBES: usize = 50;
 const PROBE_EVERY: Duration = Duration::from_millis(330);
 const PROBE_LOAD_SECONDS: u64 = 22;
 const POLL_EVERY: Duration = Duration::from_millis(20);
-/// The gauge is set when it is asked for; a backlog of a minute's saturation takes this long at the most.
-const DRAIN_PATIENCE: Duration = Duration::from_secs(300);
-
-/// One server under one load.
-struct Measured {
-    server: &'static str,
-    outcome: Outcome,
-    /// CPU seconds until the last answer: server and engine.
-    at_answer: [f64; 2],
-    /// The same until everything is in the store.
-    at_rest: [f64; 2],
-    drain_seconds: f64,
-    memory: [Memory; 2],
-    /// Share of the machine that was used by none of the processes measured.
-    others: f64,
-}
 
 /// The rows of both tables, a server each.
 #[derive(Default)]
@@ -48,35 +30,29 @@ struct Tables {
     steady: Vec<Measured>,
 }
 
-/// What was acknowledged, in all.
-#[derive(Default)]
-struct Ledger {
-    runs: u64,
-    events: u64,
-    purchases: u64,
-    purchases_cents: u64,
-}
-
 /// Measures and prints.
 ///
 /// # Errors
 /// When something cannot be started, or the store does not hold what was acknowledged.
-pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
+pub(crate) async fn run(place: &Place, seconds: u64, preload_events: u64) -> Result<()> {
     machine::show(&place.directory()?)?;
     let mut tables = Tables::default();
     let bare = Server::bare().await?;
-    tables.fill("bare hyper", &bare, seconds).await?;
+    tables.fill("bare hyper", &bare, (seconds, &mut Ledger::default())).await?;
     drop(bare);
 
     let alone = Server::passant(place, Kind::Away, &[]).await?;
-    let ledger = tables.fill("collector alone", &alone, seconds).await?;
+    let mut ledger = Ledger::default();
+    tables.fill("collector alone", &alone, (seconds, &mut ledger)).await?;
     let spooled = alone.metric("passant_spool_events").await?;
     ensure!(spooled == ledger.events as f64, "{spooled} events in the spool, {} acknowledged", ledger.events);
     drop(alone);
 
     let whole = Server::passant(place, Kind::Engine, &[]).await?;
     let engine = whole.store().await?;
-    let mut ledger = tables.fill("whole product", &whole, seconds).await?;
+    let mut ledger = Ledger::default();
+    ledger.preload(&whole, preload_events).await?;
+    tables.fill("whole product", &whole, (seconds, &mut ledger)).await?;
     let visible = probes(&whole, &mut ledger).await?;
     drained(&whole).await?;
     verify(&engine, &ledger).await?;
@@ -98,6 +74,7 @@ pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
                 format!("{:.1} B in {} parts", before.each(), before.parts),
             ],
             vec!["disk an event, merged".into(), format!("{:.1} B in {} parts", after.each(), after.parts)],
+            vec!["of today in the store before it was measured, at least".into(), preload_events.to_string()],
             vec!["events acknowledged = events stored".into(), ledger.events.to_string()],
         ],
     );
@@ -106,70 +83,17 @@ pub(crate) async fn run(place: &Place, seconds: u64) -> Result<()> {
 
 impl Tables {
     /// Warm-up, saturation and steady load of one server.
-    async fn fill(&mut self, name: &'static str, server: &Server, seconds: u64) -> Result<Ledger> {
-        let mut ledger = Ledger::default();
-        measured(name, server, &mut ledger, (WARM_UP_SECONDS, None)).await?;
-        self.saturated.push(measured(name, server, &mut ledger, (seconds, None)).await?);
-        self.steady.push(measured(name, server, &mut ledger, (seconds, Some(STEADY_PER_SECOND))).await?);
-        Ok(ledger)
+    async fn fill(
+        &mut self,
+        name: &'static str,
+        server: &Server,
+        (seconds, ledger): (u64, &mut Ledger),
+    ) -> Result<()> {
+        measured(name, server, ledger, (WARM_UP_SECONDS, None)).await?;
+        self.saturated.push(measured(name, server, ledger, (seconds, None)).await?);
+        self.steady.push(measured(name, server, ledger, (seconds, Some(STEADY_PER_SECOND))).await?);
+        Ok(())
     }
-}
-
-async fn measured(
-    name: &'static str,
-    server: &Server,
-    ledger: &mut Ledger,
-    (seconds, per_second): (u64, Option<u64>),
-) -> Result<Measured> {
-    let engine = server.engine_pid();
-    let cpu = || -> Result<[f64; 2]> {
-        Ok([process::cpu_seconds(server.pid()?)?, engine.map_or(Ok(0.0), process::cpu_seconds)?])
-    };
-    let (before, machine_before, began) = (cpu()?, process::machine_cpu_seconds()?, Instant::now());
-    let outcome = ledger.load(server, seconds, per_second).await?;
-    let (at_answer, machine_after, elapsed) = (cpu()?, process::machine_cpu_seconds()?, began.elapsed());
-    let memory = [process::memory(server.pid()?)?, engine.map_or(Ok(Memory::default()), process::memory)?];
-    let drain_seconds = if engine.is_some() { drained(server).await? } else { 0.0 };
-    let spent = |after: [f64; 2]| [after[0] - before[0], after[1] - before[1]];
-    let at_rest = spent(cpu()?);
-    let at_answer = spent(at_answer);
-    let ours = at_answer[0] + at_answer[1] + outcome.cpu_seconds;
-    let cores = std::thread::available_parallelism()?.get() as f64;
-    let others = (machine_after - machine_before - ours).max(0.0) / elapsed.as_secs_f64() / cores;
-    Ok(Measured { server: name, outcome, at_answer, at_rest, drain_seconds, memory, others })
-}
-
-impl Ledger {
-    /// One run of the load client.
-    async fn load(&mut self, server: &Server, seconds: u64, per_second: Option<u64>) -> Result<Outcome> {
-        self.runs += 1;
-        let order = serde_json::to_string(&Order { seconds, per_second, run: self.runs })?;
-        let mut client = Command::new(std::env::current_exe()?);
-        client.args(["load", &server.public().to_string(), &order]);
-        let output = client.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
-        ensure!(output.status.success(), "the load client failed");
-        let outcome: Outcome = serde_json::from_slice(&output.stdout)?;
-        ensure!(
-            outcome.discarded == 0 && outcome.refused == 0,
-            "{} events were discarded and {} refused, expected none",
-            outcome.discarded,
-            outcome.refused
-        );
-        self.events += outcome.acknowledged;
-        self.purchases += outcome.purchases;
-        self.purchases_cents += outcome.purchases_cents;
-        Ok(outcome)
-    }
-}
-
-/// Waits until everything is in the store, and says how long it took.
-async fn drained(server: &Server) -> Result<f64> {
-    let began = Instant::now();
-    while server.metric("passant_spool_events").await? > 0.0 {
-        ensure!(began.elapsed() < DRAIN_PATIENCE, "the spool is not empty after {DRAIN_PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    Ok(began.elapsed().as_secs_f64())
 }
 
 /// Events with names of their own, sent amid steady load; the seconds after which a report shows each, sorted.
@@ -235,21 +159,6 @@ fn shows(report: &Value, probe: usize) -> bool {
 /// In letters alone, since the pipeline takes longer numbers for identifiers and replaces them.
 fn probe_name(probe: usize) -> String {
     format!("Probe {}", ["A", "B", "C", "D", "E"][probe / 10].repeat(1 + probe % 10))
-}
-
-/// Counts, and by the amounts of purchases, no two of which are alike, that none is lost while another is doubled.
-async fn verify(engine: &passant_store::Store, ledger: &Ledger) -> Result<()> {
-    let expected = [
-        ("count()", ledger.events),
-        ("countIf(name = 'Purchase')", ledger.purchases),
-        ("uniqExactIf(revenue_amount, name = 'Purchase')", ledger.purchases),
-        ("sum(revenue_amount) * 100", ledger.purchases_cents),
-    ];
-    for (what, expected) in expected {
-        let found = store::number(engine, what, "events").await?;
-        ensure!(found == expected, "{what} is {found} in the store, but {expected} was acknowledged");
-    }
-    Ok(())
 }
 
 fn show(load: &str, measured: &[Measured]) {

@@ -1,14 +1,16 @@
 //! `bench`: measures what an event costs, and says so beside the goals.
 //!
 //! Invariant: load, server and engine are processes of their own, so that each one's CPU is the kernel's own
-//! account of it. What is measured stands in `collect` and `demo`; here is only the command line.
+//! account of it. What is measured stands in `collect`, `drift` and `demo`; here is only the command line.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod bare;
 mod collect;
 mod demo;
+mod drift;
 mod load;
 mod machine;
+mod measured;
 mod process;
 mod server;
 mod store;
@@ -28,9 +30,12 @@ use clap::{Args, Parser, Subcommand};
     after_help = "\
 Examples:
   bench collect                       three servers, 30 s saturated and 30 s at 600 events/s each
-  bench collect --seconds 120         the same, longer
+  bench collect --seconds 120         the same, longer, as `make bench` does
+  bench collect --preload 0           the whole product on an empty store
+  bench drift                         600 events/s before and after an hour's traffic, some five minutes
+  bench drift --real-minutes 60       the same, with the hour in real time
   bench demo                          load time, disk and memory of the demo site's 2,000,000 events
-  bench demo --events 200000          fewer
+  bench demo --events 20000000        more; what the engine takes in memory
   bench machine                       processor, memory and what a sync costs
   bench bare                          the bare server alone, to point another client at"
 )]
@@ -48,6 +53,17 @@ enum Command {
         /// How long each server is saturated, and how long it gets steady load
         #[arg(long, value_name = "SECONDS", default_value_t = 30)]
         seconds: u64,
+        /// Events of today that the whole product holds before it is measured
+        #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+        preload: u64,
+    },
+    /// Cost of an event in a first minute, and again after an hour's traffic
+    Drift {
+        #[command(flatten)]
+        place: Place,
+        /// Let the traffic between come at 600 events/s for so many minutes, instead of an hour's at saturation
+        #[arg(long, value_name = "MINUTES")]
+        real_minutes: Option<u64>,
     },
     /// Load time, disk and memory of the demo site
     Demo {
@@ -106,7 +122,11 @@ fn main() -> Result<()> {
 
 async fn run(command: Command) -> Result<()> {
     match command {
-        Command::Collect { place, seconds } => collect::run(&place, seconds).await,
+        Command::Collect { place, seconds, preload } => collect::run(&place, seconds, preload).await,
+        Command::Drift { place, real_minutes } => {
+            let between = real_minutes.map_or(drift::Between::Hour, drift::Between::Minutes);
+            drift::run(&place, between).await
+        }
         Command::Demo { place, events } => demo::run(&place, events).await,
         Command::Machine { place } => machine::show(&place.directory()?),
         Command::Bare => bare::serve().await,

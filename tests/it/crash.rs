@@ -68,3 +68,16 @@ async fn segments_that_the_store_holds_already_are_not_inserted_again() {
     oracle.verify(&passant).await;
     assert!(passant.metric("passant_ship_reconciled_total{action=\"skipped\"}").await >= 1.0);
 }
+
+/// The words by which a build with fail points is told what goes wrong.
+#[test]
+fn the_binary_that_is_shipped_has_no_fail_points() {
+    let holds = |program: &str| {
+        let bytes = std::fs::read(passant_tests::binary_directory().join(program)).unwrap();
+        bytes.windows(FAIL_POINTS.len()).any(|window| window == FAIL_POINTS)
+    };
+    assert!(holds("passant-fail-points"), "the words are others: this test sees nothing");
+    assert!(!holds("passant"));
+}
+
+const FAIL_POINTS: &[u8] = b"PASSANT_FAULTS";

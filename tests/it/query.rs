@@ -96,13 +96,13 @@ async fn answers_what_a_naive_replay_answers() {
         sites.push((traffic, start + 5.hours() * 24 + 10.hours() + 1_230.seconds()));
     }
     let (first, first_now) = &sites[0];
-    let mut questions = Questions::new(runner, &first.site, *first_now);
+    let mut questions = Questions::new(runner, first, *first_now);
     let count = std::env::var("PASSANT_TEST_QUESTIONS").ok().and_then(|text| text.parse().ok());
     let count = count.unwrap_or(QUESTIONS);
     let mut under_way = tokio::task::JoinSet::new();
     for index in 0..count {
         let (traffic, now) = &sites[index % sites.len()];
-        let (body, report) = questions.next(&traffic.site, *now);
+        let (body, report) = questions.next(traffic, *now);
         if under_way.len() == READERS {
             under_way.join_next().await.expect("some").expect("answered");
         }
@@ -246,4 +246,64 @@ async fn tells_the_total_beyond_the_last_page() {
         "pagination": { "limit": 5, "offset": 5 },
     });
     assert_eq!(ask(engine.store(), 4, body).await, (Vec::new(), json!(1)));
+}
+
+#[tokio::test]
+async fn compares_each_row_with_the_period_before() {
+    let engine = TestEngine::start().await;
+    let at = ["2026-03-26T10:00:00Z", "2026-03-28T10:00:00Z", "2026-03-28T11:00:00Z", "2026-03-29T10:00:00Z"];
+    let traffic = Traffic::of_pageviews(site(5), &at.map(|text| text.parse().expect("instant")));
+    engine.store().insert(&traffic.batch(5)).await.expect("inserted");
+    let mut body = json!({
+        "site_id": "5",
+        "date_range": ["2026-03-28", "2026-03-29"],
+        "metrics": ["pageviews", "bounce_rate"],
+        "include": { "comparisons": { "mode": "previous_period" } },
+    });
+    let request = Request::parse(&body).expect("a question");
+    let whole = state(engine.store()).answer(&request, &site(5)).await.expect("answered");
+    let row = json!({
+        "metrics": [3, 100],
+        "dimensions": [],
+        "comparison": { "metrics": [1, 100], "dimensions": [], "change": [200, 0] },
+    });
+    assert_eq!(whole["results"], json!([row]));
+    assert_eq!(
+        whole["query"]["comparison_date_range"],
+        json!(["2026-03-26T00:00:00+01:00", "2026-03-27T23:59:59+01:00"])
+    );
+    body["dimensions"] = json!(["time:day"]);
+    body["date_range"] = json!(["2026-03-27", "2026-03-28"]);
+    let request = Request::parse(&body).expect("a question");
+    let series = state(engine.store()).answer(&request, &site(5)).await.expect("answered");
+    let row = |now: (&str, Value), before: (&str, Value), change: Value| {
+        json!({
+            "metrics": now.1,
+            "dimensions": [now.0],
+            "comparison": { "metrics": before.1, "dimensions": [before.0], "change": change },
+        })
+    };
+    let expected = [
+        row(("2026-03-27", json!([0, 0])), ("2026-03-25", json!([0, 0])), json!([0, 0])),
+        row(("2026-03-28", json!([2, 100])), ("2026-03-26", json!([1, 100])), json!([100, 0])),
+    ];
+    assert_eq!(series["results"], json!(expected));
+}
+
+#[tokio::test]
+async fn answers_as_csv() {
+    let engine = TestEngine::start().await;
+    let traffic = Traffic::of_pageviews(site(6), &["2026-03-30T10:00:00Z".parse().expect("instant")]);
+    engine.store().insert(&traffic.batch(6)).await.expect("inserted");
+    let request = Request::parse(&json!({
+        "site_id": "6",
+        "date_range": "7d",
+        "metrics": ["visitors", "scroll_depth"],
+        "dimensions": ["event:page", "visit:country_name"],
+    }));
+    let csv = state(engine.store()).answer_csv(&request.expect("a question"), &site(6)).await;
+    assert_eq!(
+        csv.expect("answered"),
+        "event:page,visit:country_name,visitors,scroll_depth\r\n/,France,1,\r\n"
+    );
 }

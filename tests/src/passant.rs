@@ -55,13 +55,17 @@ impl Program {
 static BINARIES: OnceLock<PathBuf> = OnceLock::new();
 static LOGS: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// Where the binaries are: what [`run_binaries_of`] said, else where this build put them.
+/// Where the binaries are: what [`run_binaries_of`] said, else what `PASSANT_TEST_BINARIES` says, else where this build
+/// put them.
 ///
 /// # Panics
 /// When they are not there.
 pub fn binary_directory() -> PathBuf {
     if let Some(directory) = BINARIES.get() {
         return directory.clone();
+    }
+    if let Some(directory) = std::env::var_os("PASSANT_TEST_BINARIES") {
+        return PathBuf::from(directory);
     }
     let this = std::env::current_exe().expect("path of this binary");
     let found = this.ancestors().skip(1).find(|directory| directory.join("passant").exists());

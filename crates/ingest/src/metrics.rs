@@ -230,6 +230,14 @@ impl Metrics {
         for outcome in Discard::ALL.map(Discard::as_str).into_iter().chain([ACCEPTED, REFUSED, UNKNOWN]) {
             metrics.events.with_label_values(&[outcome]);
         }
+        for (counts, words) in [
+            (&metrics.ship_batches, ["shipped", "failed"]),
+            (&metrics.ship_reconciled, ["skipped", "inserted"]),
+        ] {
+            for word in words {
+                counts.with_label_values(&[word]);
+            }
+        }
         metrics
     }
 

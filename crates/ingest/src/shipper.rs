@@ -218,3 +218,17 @@ async fn until_done<F: Future<Output = Result<(), SegmentError>>>(mut step: impl
         attempt += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_that_failed_together_wait_for_between_half_and_all_of_the_backoff_each_for_its_own_time() {
+        let backoff = Duration::from_secs(10);
+        let waits: Vec<Duration> = (0..100).map(|_| jittered(backoff)).collect();
+        assert!(waits.iter().all(|wait| (backoff / 2..=backoff).contains(wait)), "{waits:?}");
+        let distinct: std::collections::BTreeSet<_> = waits.iter().collect();
+        assert!(distinct.len() > 50, "only {} different waits", distinct.len());
+    }
+}

@@ -53,3 +53,18 @@ pub(crate) async fn kept_awake<C: Future>(connection: C, deadline: Duration) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_deadline_comes_to_a_connection_that_nothing_else_wakes() {
+        let deadline = Duration::from_millis(20);
+        let began = Instant::now();
+        let connection = CoarseTimer.sleep(deadline);
+        let ended = tokio::time::timeout(Duration::from_secs(10), kept_awake(connection, deadline)).await;
+        assert!(ended.is_ok(), "it never came");
+        assert!(began.elapsed() >= deadline, "it came early");
+    }
+}

@@ -138,8 +138,8 @@ impl Server {
             .timer(CoarseTimer)
             .header_read_timeout(self.limits.header_deadline)
             .max_buf_size(HEAD_LIMIT_BYTES)
-            .half_close(false)
-            .pipeline_flush(true);
+            // Without `pipeline_flush`: it keeps answers in memory for as long as a client goes on asking.
+            .half_close(false);
         let graceful = GracefulShutdown::new();
         let mut trouble = Trouble::None;
         loop {
@@ -259,4 +259,48 @@ fn prepared(stream: TcpStream, unread_deadline: Duration) -> TcpStream {
     let _ = stream.set_nodelay(true);
     let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(unread_deadline));
     stream
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metrics() -> ConnectionMetrics {
+        let gauge = |name: &str| IntGauge::new(name, name).expect("a name");
+        let counter = |name: &str| IntCounter::new(name, name).expect("a name");
+        ConnectionMetrics {
+            open: gauge("open"),
+            serving: gauge("serving"),
+            refused: counter("refused"),
+            accept_errors: counter("failed"),
+        }
+    }
+
+    fn peer(address: &str) -> SocketAddr {
+        SocketAddr::new(address.parse().expect("an address"), 4711)
+    }
+
+    #[tokio::test]
+    async fn one_prefix_holds_no_more_than_its_share_of_the_connections() {
+        let limits = Limits {
+            connections: 10,
+            connections_per_prefix: 2,
+            proxies: vec!["203.0.113.0/24".parse().expect("a network")],
+            header_deadline: Duration::from_secs(1),
+            spared_descriptors: 0,
+            drain_deadline: Duration::from_secs(1),
+        };
+        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), limits, metrics()).expect("bound");
+        let first = server.place(peer("198.51.100.1"));
+        let held = [server.place(peer("198.51.100.2")), server.place(peer("2001:db8:1::1"))];
+        assert!(first.is_some() && held.iter().all(Option::is_some));
+        assert!(server.place(peer("198.51.100.3")).is_none(), "of the same /24");
+        assert!(server.place(peer("198.51.101.1")).is_some());
+        assert!(server.place(peer("2001:db8:1:ffff::1")).is_some(), "one is held by this /48");
+        drop(first);
+        assert!(server.place(peer("198.51.100.3")).is_some());
+        // A proxy and this machine stand for many; the bound on all holds for them.
+        let many: Vec<_> = (0..20).filter_map(|_| server.place(peer("203.0.113.9"))).collect();
+        assert_eq!(many.len() + held.len(), 10);
+    }
 }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     error::{Error, Result},
     filter::Filter,
+    openapi,
     period::DateRange,
     report::{Report, Site},
     request::Request,
@@ -69,6 +70,7 @@ pub fn router(state: QueryState) -> Router {
         .route("/api/v1/stats/aggregate", get(aggregate))
         .route("/api/v1/stats/timeseries", get(timeseries))
         .route("/api/v1/stats/breakdown", get(breakdown))
+        .route("/api/openapi.json", get(async || Json(openapi::document())))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(state))
 }

@@ -15,7 +15,7 @@ use passant_store::{Param, Statement};
 
 use crate::{
     dimension::{Column, Dimension},
-    metric::{self, Measure, Metric, Scope},
+    metric::{self, Form, Measure, Metric, Scope},
     report::Report,
     request::{Direction, OrderBy},
 };
@@ -160,6 +160,12 @@ fn value(report: &Report, metric: Metric, params: &mut Params) -> String {
         formula = formula.replace(metric::ALL, &all).replace(metric::GROUP, &all);
     }
     formula = formula.replace(metric::GROUP, "max(group_visitors.visitors)");
+    let goal = report.dimensions.iter().position(|dimension| *dimension == Dimension::EventGoal);
+    if let (Form::Money, Some(index)) = (metric.facts().form, goal) {
+        // A goal without a currency has no revenue, which is not the same as none of it.
+        let currency = scan::goal_currency(&format!("d{index}"), report, params);
+        formula = format!("if({currency} = '', NULL, {formula})");
+    }
     format!("toNullable(toFloat64({formula}))")
 }
 

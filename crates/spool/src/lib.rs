@@ -32,8 +32,10 @@
 //! Callers put requests in a bounded queue and wait. One thread takes what has gathered, writes it with one
 //! call, syncs it with one `fdatasync`, and answers. While the disk syncs the next group gathers, so that
 //! groups grow with the load by themselves. On top of that a commit starts no earlier than
-//! `commit_delay_milliseconds` after the one before: it bounds the syncs a second on fast disks, costs a lone
-//! append nothing, and makes no difference on a disk that is slower than that.
+//! `commit_delay_milliseconds` after the one before, and waits up to `gather_milliseconds` for company, since a
+//! commit costs the same for one append as for a hundred. It waits for nobody who cannot come: an append that
+//! finds the spool at rest is written at once, a commit that holds an append of each caller there is
+//! ([`Spool::ask_for_appenders`]) too, and where waiting brought nobody it is left out for a while.
 //!
 //! A segment's file is created with its first commit, whose sync is followed by one of the directory; only then
 //! is that commit answered. A segment is sealed by size, count, age or on request: a rename, whose own sync is

@@ -289,3 +289,75 @@ impl Patience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(3600);
+
+    /// A queue with so many requests, whose window for company has just begun.
+    fn queued(requests: usize) -> (Queue, Wishes, Instant) {
+        let queue = Queue::new(&Config { gather_appends: 3, ..Config::default() });
+        for _ in 0..requests {
+            let request = Request::new(vec![Bytes::from("one")], Box::new(drop));
+            assert!(queue.push(request, u64::MAX).is_ok());
+        }
+        let now = Instant::now();
+        (queue, Wishes { gather_until: Some(now + WINDOW), ..Wishes::default() }, now)
+    }
+
+    #[test]
+    fn a_commit_waits_for_company_until_enough_have_come_or_the_time_is_over() {
+        for (requests, waits) in [(1, true), (2, true), (3, false)] {
+            let (queue, wishes, now) = queued(requests);
+            let expected = waits.then_some((wishes.gather_until, 3));
+            assert_eq!(queue.company(&queue.lock(), wishes, now), expected, "{requests} requests");
+            assert_eq!(queue.company(&queue.lock(), wishes, now + WINDOW), None);
+        }
+        let (queue, wishes, now) = queued(3);
+        let wishes = Wishes { commit_at: wishes.gather_until, ..wishes };
+        let expected = Some((wishes.commit_at, usize::MAX));
+        assert_eq!(queue.company(&queue.lock(), wishes, now), expected, "no commit starts before its time");
+    }
+
+    #[test]
+    fn nobody_is_waited_for_when_all_who_could_append_have() {
+        for (appenders, waits) in [(0, false), (1, false), (2, false), (3, true), (100, true)] {
+            let (queue, wishes, now) = queued(2);
+            queue.ask_for_appenders(Box::new(move || appenders));
+            assert_eq!(queue.company(&queue.lock(), wishes, now).is_some(), waits, "{appenders} appenders");
+        }
+    }
+
+    #[test]
+    fn waiting_that_brought_nobody_is_left_out_for_twice_as_long() {
+        let (mut patience, now) = (Patience::default(), Instant::now());
+        let wishes = Wishes { gather_until: Some(now), ..Wishes::default() };
+        for left_out in [1, 2, 4, 8, 16, 32, 64, 64] {
+            patience.judge(wishes, now, 1);
+            for left in (0..left_out).rev() {
+                assert_eq!(patience.left_out, left + 1);
+                patience.judge(wishes, now, 1);
+            }
+            assert_eq!(patience.left_out, 0, "after {left_out}");
+        }
+        patience.judge(wishes, now, 1);
+        patience.judge(wishes, now, 2);
+        assert_eq!((patience.left_out, patience.leave_out), (0, 0), "company came");
+        let (queue, wishes, now) = queued(1);
+        queue.lock().patience.left_out = 1;
+        assert_eq!(queue.company(&queue.lock(), wishes, now), None);
+    }
+
+    #[test]
+    fn the_writer_is_woken_once_by_as_many_as_it_wants() {
+        let (queue, ..) = queued(0);
+        queue.lock().wake_at = 2;
+        for wanted in [2, 0, 0] {
+            let request = Request::new(vec![Bytes::from("one")], Box::new(drop));
+            assert!(queue.push(request, u64::MAX).is_ok());
+            assert_eq!(queue.lock().wake_at, wanted);
+        }
+    }
+}

@@ -13,8 +13,8 @@ use rustix::process::{Pid, Signal, test_kill_process};
 use crate::scene::{CLIENTS, Scene, pass};
 use crate::{Rounds, Tally, slowest};
 
-/// Batches come one upon the other, so that nearly every moment is in the midst of an insert.
-const CONFIG: &str = "[spool]\nseal_after_seconds = 0.01\n";
+/// Batches come nearly one upon the other, so that many a moment is in the midst of an insert.
+const CONFIG: &str = "[spool]\nseal_after_seconds = 0.04\n";
 
 /// Kills it, once a round.
 pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {

@@ -1,7 +1,8 @@
 //! F18: the engine gets no more memory, and is ended for it.
 //!
 //! Invariant: as for an engine that is killed. The limit is on the engine's address space (RLIMIT_AS), which needs no
-//! cgroup of one's own; an engine that lives on for all its failed allocations is killed, as the kernel would do it.
+//! cgroup of one's own. An engine that refuses all statements for want of memory and lives on, as libchdb mostly does
+//! under such a limit, is then killed, as the kernel would do it.
 
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,8 @@ pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {
             );
         }
         load.stop().await;
+        let failed = scene.passant.metric("passant_ship_batches_total{result=\"failed\"}").await;
+        ensure!(failed > 0.0, "no insert was struck");
         scene.verified(rounds.count).await
     }
     .boxed()

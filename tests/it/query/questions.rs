@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{Timestamp, ToSpan};
-use passant_query::{Filter, Metric, Operator, Report, Request, Site};
+use passant_query::{Filter, Metric, Operator, Report, Request};
 use proptest::{
     prelude::*,
     sample::{Index, select},
@@ -13,6 +13,8 @@ use proptest::{
     test_runner::TestRunner,
 };
 use serde_json::{Value, json};
+
+use super::traffic::Traffic;
 
 /// Every dimension of the API.
 pub(super) const DIMENSIONS: &[&str] = &[
@@ -105,14 +107,14 @@ pub(super) struct Questions {
 }
 
 impl Questions {
-    /// A source of questions in the order that the runner's random numbers give; `site` tells which triples exist.
-    pub(super) fn new(runner: TestRunner, site: &Site, now: Timestamp) -> Self {
+    /// A source of questions in the order that the runner's random numbers give; `traffic` tells which triples exist.
+    pub(super) fn new(runner: TestRunner, traffic: &Traffic, now: Timestamp) -> Self {
         let mut questions = Self { runner, missing: BTreeSet::new(), reached: BTreeMap::new() };
         for metric in Metric::all().map(Metric::name) {
             for dimension in DIMENSIONS {
                 for operator in operators() {
                     let body = questions.about(metric, dimension, &operator);
-                    if resolved(&body, site, now).is_some() {
+                    if resolved(&body, traffic, now).is_some() {
                         questions.missing.insert((metric.into(), (*dimension).into(), operator));
                     }
                 }
@@ -126,8 +128,8 @@ impl Questions {
         (self.missing.len() + self.reached.len(), self.missing.len())
     }
 
-    /// A question about `site` and what it means at `now`.
-    pub(super) fn next(&mut self, site: &Site, now: Timestamp) -> (Value, Report) {
+    /// A question about this traffic and what it means at `now`.
+    pub(super) fn next(&mut self, traffic: &Traffic, now: Timestamp) -> (Value, Report) {
         loop {
             let pool = if self.missing.is_empty() {
                 self.reached.keys().cloned().collect()
@@ -138,11 +140,11 @@ impl Questions {
             let (metric, dimension, operator) = pool.into_iter().nth(index).expect("some");
             let mut body = self.about(&metric, &dimension, &operator);
             body["date_range"] = self.range(now);
-            if resolved(&body, site, now).is_none() {
+            if resolved(&body, traffic, now).is_none() {
                 continue;
             }
-            self.enrich(&mut body, (&dimension, &operator), site, now);
-            let report = resolved(&body, site, now).expect("it was before");
+            self.enrich(&mut body, (&dimension, &operator), traffic, now);
+            let report = resolved(&body, traffic, now).expect("it was before");
             self.count(&body, &report);
             return (body, report);
         }
@@ -167,7 +169,13 @@ impl Questions {
     }
 
     /// Adds whatever still makes a question.
-    fn enrich(&mut self, body: &mut Value, (dimension, operator): (&str, &str), site: &Site, now: Timestamp) {
+    fn enrich(
+        &mut self,
+        body: &mut Value,
+        (dimension, operator): (&str, &str),
+        traffic: &Traffic,
+        now: Timestamp,
+    ) {
         for metric in Metric::all() {
             let triple = (metric.name().to_owned(), dimension.to_owned(), operator.to_owned());
             if (self.coin(4) || self.missing.contains(&triple))
@@ -175,21 +183,21 @@ impl Questions {
             {
                 let mut richer = body.clone();
                 list_mut(&mut richer, "metrics").push(json!(metric.name()));
-                keep(body, richer, site, now);
+                keep(body, richer, traffic, now);
             }
         }
         if self.coin(3) {
             let mut richer = body.clone();
             let dimension = self.sample(select(DIMENSIONS));
             list_mut(&mut richer, "dimensions").push(json!(dimension));
-            keep(body, richer, site, now);
+            keep(body, richer, traffic, now);
         }
         while self.coin(3) {
             let mut richer = body.clone();
             let operator = self.pick(&operators()).expect("some");
             let filter = self.filter(&operator, "", "");
             list_mut(&mut richer, "filters").push(filter);
-            keep(body, richer, site, now);
+            keep(body, richer, traffic, now);
         }
         if self.coin(3) {
             let (limit, offset) = self.sample((1..4u32, 0..4u32));
@@ -307,11 +315,11 @@ impl Questions {
 }
 
 /// What a body means, if it means anything.
-pub(super) fn resolved(body: &Value, site: &Site, now: Timestamp) -> Option<Report> {
+pub(super) fn resolved(body: &Value, traffic: &Traffic, now: Timestamp) -> Option<Report> {
     let mut body = body.clone();
-    body["site_id"] = json!(site.domain);
+    body["site_id"] = json!(traffic.site.domain);
     let request = Request::parse(&body).ok()?;
-    Report::resolve(&request, site, now, None).ok()
+    Report::resolve(&request, &traffic.site, now, traffic.first_event()).ok()
 }
 
 /// The operators, and the words that stand in the place of one.
@@ -336,8 +344,8 @@ fn words(filter: &Value) -> Vec<String> {
     [vec![word.clone()], inner].concat()
 }
 
-fn keep(body: &mut Value, richer: Value, site: &Site, now: Timestamp) {
-    if resolved(&richer, site, now).is_some() {
+fn keep(body: &mut Value, richer: Value, traffic: &Traffic, now: Timestamp) {
+    if resolved(&richer, traffic, now).is_some() {
         *body = richer;
     }
 }

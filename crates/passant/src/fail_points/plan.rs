@@ -95,34 +95,3 @@ impl From<Failure> for io::Error {
         errno.into()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn plan(text: &str) -> Plan {
-        serde_json::from_str(text).unwrap()
-    }
-
-    #[test]
-    fn dies_at_the_named_step_and_not_before() {
-        let mut plan = plan(r#"{"kill_at": {"step": "synced", "after": 3}}"#);
-        let due = ["synced", "written", "synced", "synced", "synced"].map(|step| plan.reaches(step));
-        assert_eq!(due, [false, false, false, true, false]);
-    }
-
-    #[test]
-    fn fails_so_many_operations_after_so_many() {
-        let mut plan =
-            plan(r#"{"io": [{"operation": "append|sync", "error": "ENOSPC", "after": 1, "times": 2}]}"#);
-        let failed = ["append", "rename", "sync", "append", "append"].map(|operation| plan.fails(operation));
-        let codes = failed.map(|error| error.and_then(|error| error.raw_os_error()));
-        let full = Some(Errno::NOSPC.raw_os_error());
-        assert_eq!(codes, [None, None, full, full, None]);
-    }
-
-    #[test]
-    fn an_unknown_word_is_refused() {
-        assert!(serde_json::from_str::<Plan>(r#"{"kil_at": {"step": "synced"}}"#).is_err());
-    }
-}

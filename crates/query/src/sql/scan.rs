@@ -270,11 +270,7 @@ impl<'a> Scan<'a> {
     /// Events that meet a goal with revenue and carry some in its currency, or in another one.
     fn earns(&self, comparison: &str, params: &mut Params) -> String {
         if self.report.groups_by_goal() {
-            let (names, currencies) = goal_currencies(self.report);
-            params.bind("revenue_goals", names);
-            params.bind("revenue_currencies", currencies);
-            let currency =
-                "transform(goal, {revenue_goals:Array(String)}, {revenue_currencies:Array(String)}, '')";
+            let currency = goal_currency("goal", self.report, params);
             return format!(
                 "revenue_currency != '' AND {currency} != '' AND revenue_currency {comparison} {currency}"
             );
@@ -355,12 +351,15 @@ pub(crate) fn whole_visits(coverage: Coverage) -> String {
     format!("site_id = {{site:UInt32}} AND timestamp >= {since} AND visit_start < toDateTime({{to:UInt32}})")
 }
 
-/// The goals with revenue, and the currency of each.
-fn goal_currencies(report: &Report) -> (Vec<String>, Vec<String>) {
+/// The currency of the goal in this column; blank where it has none.
+pub(crate) fn goal_currency(column: &str, report: &Report, params: &mut Params) -> String {
     let of = |goal: &&Goal| goal.currency.clone().map(|currency| (goal.name.clone(), currency));
     // The list may not be empty, or its type could not be told.
     let none = (String::new(), String::new());
-    report.goals().iter().filter_map(of).chain([none]).unzip()
+    let (names, currencies): (Vec<_>, Vec<_>) = report.goals().iter().filter_map(of).chain([none]).unzip();
+    params.bind("revenue_goals", names);
+    params.bind("revenue_currencies", currencies);
+    format!("transform({column}, {{revenue_goals:Array(String)}}, {{revenue_currencies:Array(String)}}, '')")
 }
 
 /// The name of a visit's page, and how its rows tell it.

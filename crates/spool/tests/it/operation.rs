@@ -126,6 +126,27 @@ async fn never_seals_an_empty_segment() {
 }
 
 #[tokio::test]
+async fn what_follows_an_append_happens_though_its_caller_has_gone() {
+    let (spool, segments) = open_on(&model(), crate::config());
+    let (outcomes, outcome) = std::sync::mpsc::channel();
+    let then = |outcomes: &std::sync::mpsc::Sender<_>| {
+        let outcomes = outcomes.clone();
+        move |outcome| drop(outcomes.send(outcome))
+    };
+    spool.append_then(vec![Bytes::from("stored")], then(&outcomes));
+    spool.append_then(vec![Bytes::from(vec![1; 1 << 25])], then(&outcomes));
+    spool.close().await;
+    spool.append_then(vec![Bytes::from("late")], then(&outcomes));
+    drop((spool, segments, outcomes));
+    let mut outcomes: Vec<Result<(), AppendError>> = outcome.iter().collect();
+    outcomes.sort_by_key(|outcome| format!("{outcome:?}"));
+    assert!(
+        matches!(outcomes[..], [Err(AppendError::Closed), Err(AppendError::TooLarge { .. }), Ok(())]),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
 async fn keeps_the_payloads_of_one_call_in_one_segment() {
     let (spool, mut segments) = open_on(&model(), Config { seal_after_events: 4, ..crate::config() });
     spool.append_all(vec![Bytes::from("a"); 3]).await.unwrap();

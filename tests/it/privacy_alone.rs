@@ -1,4 +1,0 @@
-//! Temporary.
-#![allow(clippy::unwrap_used, reason = "a test")]
-
-mod privacy;

@@ -216,6 +216,8 @@ mod tests {
             nonces.fingerprints(&one, "a.2"),
             nonces.fingerprints(&event(8, None), "a.1"),
             nonces.fingerprints(&Event { site_id: 2, ..one.clone() }, "a.1"),
+            nonces.fingerprints(&Event { name: "Signup".into(), ..one.clone() }, "a.1"),
+            // The same bytes, cut elsewhere.
             nonces.fingerprints(&Event { name: "pageviewa".into(), ..one.clone() }, ".1"),
         ];
         assert!(others.iter().all(|other| *other != nonces.fingerprints(&one, "a.1")));

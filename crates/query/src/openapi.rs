@@ -18,8 +18,10 @@ use crate::{dimension::Dimension, filter::Operator, metric::Metric, request::LIM
 const EXAMPLES: &str = include_str!("openapi/examples.json");
 /// How the description names the way to show a token.
 const BEARER: &str = "token";
-/// Parameters of the older reports: name, whether it is needed, what it says.
-const V1_PARAMETERS: &[(&str, Required, &str)] = &[
+/// A parameter of the older reports: name, whether it is needed, what it says.
+type V1Parameter = (&'static str, Required, &'static str);
+/// What all of the older reports take.
+const V1_PARAMETERS: &[V1Parameter] = &[
     ("site_id", Required::True, "domain of the site"),
     ("period", Required::False, "day, 7d, 30d, month, 6mo, 12mo, year or custom; 30d unless told"),
     (
@@ -31,7 +33,7 @@ const V1_PARAMETERS: &[(&str, Required, &str)] = &[
     ("filters", Required::False, "event:page==/blog/*;visit:country!=FR|DE"),
 ];
 /// The older reports: path, what it answers, and the parameters that it alone takes.
-const V1_REPORTS: &[(&str, &str, &[(&str, Required, &str)])] = &[
+const V1_REPORTS: &[(&str, &str, &[V1Parameter])] = &[
     (
         "/api/v1/stats/aggregate",
         "Metrics of a period",

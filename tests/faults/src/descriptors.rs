@@ -76,7 +76,7 @@ async fn few(passant: &Passant, oracle: &Oracle, before: &Rlimit) -> Result<()> 
     let lost = oracle.unanswered() + oracle.refused() - lost;
     ensure!(lost == 0, "{lost} beacons of connected clients were not acknowledged\n{}", passant.log());
     drop(flood);
-    limit(passant, before.clone())
+    limit(passant, *before)
 }
 
 /// Not one descriptor is left, not even for files.
@@ -97,7 +97,7 @@ async fn none(passant: &Passant, oracle: &Oracle, before: &Rlimit) -> Result<()>
     let (seconds, used) = (began.elapsed().as_secs_f64(), processor_seconds(passant)? - used);
     ensure!(used < seconds / 2.0, "{used:.2} s of processor in {seconds:.2} s: it spins");
     ensure!(served > 1, "nobody was served");
-    limit(passant, before.clone())?;
+    limit(passant, *before)?;
     drop(waiting);
     // A connection of its own, and a segment of its own.
     until("beacons are taken again", || async {

@@ -173,7 +173,7 @@ impl<'p> Traffic<'p> {
         ] {
             let headers =
                 [("content-type", content_type), ("user-agent", AGENT), ("x-forwarded-for", FORWARDED[0])];
-            let answer = self.request(Method::POST, "/api/event", &headers, &body).await;
+            let answer = self.request((Method::POST, "/api/event"), &headers, &body).await;
             assert_eq!(answer.status, status, "{body:.80}: {}", answer.text());
         }
     }
@@ -211,7 +211,7 @@ impl<'p> Traffic<'p> {
         ] {
             let headers =
                 [("user-agent", AGENT), ("cookie", "id=canarycookie9e27"), etag, ("x-forwarded-for", INSIDE)];
-            let _ = self.request(method, path, &headers, "").await;
+            let _ = self.request((method, path), &headers, "").await;
         }
         let admin = self.passant.admin();
         for path in ["/metrics?canaryquery5d1e07", &asked, "/healthz", "/readyz"] {
@@ -232,7 +232,8 @@ impl<'p> Traffic<'p> {
             let asked = public.send(Method::POST, "/api/v2/query", &headers, question.to_string());
             assert!(asked.await.expect("an answer").status.as_u16() < 500, "{question}");
             let stranger = [("authorization", "Bearer canarytoken73aa1b"), ("user-agent", AGENT)];
-            let answer = self.request(Method::POST, "/api/v2/query", &stranger, &question.to_string()).await;
+            let answer =
+                self.request((Method::POST, "/api/v2/query"), &stranger, &question.to_string()).await;
             assert!(answer.status.is_client_error(), "{}", answer.text());
         }
         let malformed = format!("{{\"site_id\": {INSIDE} canarybody05cf3d");
@@ -291,7 +292,7 @@ impl<'p> Traffic<'p> {
 
     async fn beacon(&mut self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
         let headers = with_defaults(headers);
-        self.request(Method::POST, "/api/event", &headers, &beacon.to_string()).await
+        self.request((Method::POST, "/api/event"), &headers, &beacon.to_string()).await
     }
 
     async fn beacon_from_peer(&mut self, beacon: &Value, headers: &[(&str, &str)]) -> Answer {
@@ -303,7 +304,12 @@ impl<'p> Traffic<'p> {
         answer
     }
 
-    async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    async fn request(
+        &mut self,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
         let sent = self.passant.public().send(method, path, headers, body.to_owned()).await;
         let answer = sent.expect("an answer");
         self.keep(&answer);

@@ -143,7 +143,7 @@ impl Questions {
             if resolved(&body, traffic, now).is_none() {
                 continue;
             }
-            self.enrich(&mut body, (&dimension, &operator), traffic, now);
+            self.enrich(&mut body, (&dimension, &operator), (traffic, now));
             let report = resolved(&body, traffic, now).expect("it was before");
             self.count(&body, &report);
             return (body, report);
@@ -173,8 +173,7 @@ impl Questions {
         &mut self,
         body: &mut Value,
         (dimension, operator): (&str, &str),
-        traffic: &Traffic,
-        now: Timestamp,
+        (traffic, now): (&Traffic, Timestamp),
     ) {
         for metric in Metric::all() {
             let triple = (metric.name().to_owned(), dimension.to_owned(), operator.to_owned());

@@ -48,7 +48,14 @@ impl Soak {
             let first = state.of(fault).next;
             let rounds = Rounds { first, count: fault.batch_rounds.clamp(1, self.target(fault) - first) };
             progress.begins(format!("{} {}", fault.id, fault.title));
-            let words = self.batch(fault, rounds, state, &panics).await?;
+            let logs = self.failures.join(format!("{}-{}", fault.id, rounds.first));
+            let _ = std::fs::remove_dir_all(&logs);
+            std::fs::create_dir_all(&logs)?;
+            passant_tests::keep_logs_in(&logs);
+            panics.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            let batch = Batch { fault, rounds, logs, began: Instant::now() };
+            let outcome = batch.run(&panics).await;
+            let words = batch.count(outcome, state, self.target(fault))?;
             state.write(&self.state_file)?;
             if let Some(report) = &self.report {
                 report::write(report, state)?;
@@ -73,32 +80,35 @@ impl Soak {
         let unfinished = self.faults.iter().filter(|fault| share(fault) < 1.0);
         unfinished.min_by(|one, two| share(one).total_cmp(&share(two))).copied()
     }
+}
 
-    /// Runs one batch and counts it; a line about it.
-    async fn batch(
-        &self,
-        fault: &'static Fault,
-        rounds: Rounds,
-        state: &mut State,
-        panics: &Panics,
-    ) -> Result<String> {
-        let logs = self.failures.join(format!("{}-{}", fault.id, rounds.first));
-        let _ = std::fs::remove_dir_all(&logs);
-        std::fs::create_dir_all(&logs)?;
-        passant_tests::keep_logs_in(&logs);
-        panics.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let started = Instant::now();
+/// Some rounds of a fault, one after the other.
+struct Batch {
+    fault: &'static Fault,
+    rounds: Rounds,
+    /// Where the servers' logs are kept if it fails.
+    logs: PathBuf,
+    began: Instant,
+}
+
+impl Batch {
+    async fn run(&self, panics: &Panics) -> Result<Tally, String> {
         // In a task of its own: the harness panics when something does not hold.
-        let mut task = tokio::spawn((fault.run)(rounds));
-        let outcome = match tokio::time::timeout(BATCH_PATIENCE, &mut task).await {
+        let mut task = tokio::spawn((self.fault.run)(self.rounds));
+        match tokio::time::timeout(BATCH_PATIENCE, &mut task).await {
             Ok(Ok(outcome)) => outcome.map_err(|error| format!("{error:#}")),
             Ok(Err(_)) => Err(panics.lock().unwrap_or_else(PoisonError::into_inner).join("\n")),
             Err(_) => {
                 task.abort();
                 Err(format!("not done after {BATCH_PATIENCE:?}"))
             }
-        };
-        let seconds = started.elapsed().as_secs_f64();
+        }
+    }
+
+    /// Adds what came of it to the state; a line about it.
+    fn count(&self, outcome: Result<Tally, String>, state: &mut State, target: u32) -> Result<String> {
+        let (fault, rounds) = (self.fault, self.rounds);
+        let seconds = self.began.elapsed().as_secs_f64();
         let count = state.faults.entry(fault.id.to_owned()).or_default();
         count.next = rounds.first + rounds.count;
         count.seconds += seconds;
@@ -112,22 +122,19 @@ impl Soak {
             Ok(Tally { rounds: run, acknowledged }) => {
                 count.rounds += run;
                 count.acknowledged += acknowledged;
-                std::fs::remove_dir_all(&logs)?;
+                std::fs::remove_dir_all(&self.logs)?;
                 Ok(format!(
-                    "{}: {run} rounds held, {acknowledged} events, {seconds:.1} s; {}/{} rounds{times}",
-                    fault.id,
-                    count.next,
-                    self.target(fault)
+                    "{}: {run} rounds held, {acknowledged} events, {seconds:.1} s; {}/{target} rounds{times}",
+                    fault.id, count.next
                 ))
             }
             Err(words) => {
                 count.rounds += 1;
                 count.failures += 1;
-                std::fs::write(logs.join("words.txt"), format!("{rounds:?}\n{words}\n"))?;
+                std::fs::write(self.logs.join("words.txt"), format!("{rounds:?}\n{words}\n"))?;
                 let brief: String = words.chars().take(WORDS_LIMIT_CHARACTERS).collect();
-                let line = format!("{}: FAILED in {rounds:?}: {brief}\n    see {}", fault.id, logs.display());
                 count.words.push(format!("{rounds:?}: {brief}"));
-                Ok(line)
+                Ok(format!("{}: FAILED in {rounds:?}: {brief}\n    see {}", fault.id, self.logs.display()))
             }
         }
     }

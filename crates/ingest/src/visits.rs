@@ -5,12 +5,14 @@
 //! the outcome is a function of the open visits and the events alone, so that replaying a batch gives the same rows;
 //! and no visit starts after one of its events. No clock and no I/O may go in.
 
+mod compact;
+
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use passant_store::{EventRow, OpenVisit, VisitFacts};
 
 use crate::event::{ENGAGEMENT, Event, Origin, PAGEVIEW};
+use compact::{CompactOrigin, Page};
 
 /// A gap longer than this between two neighbouring events ends a visit.
 pub const VISIT_GAP_SECONDS: u32 = 30 * 60;
@@ -36,13 +38,7 @@ struct Visit {
     interactive_events: u8,
     entry: Option<Page>,
     last_page: Option<Page>,
-    origin: Arc<Origin>,
-}
-
-#[derive(Clone, Debug)]
-struct Page {
-    hostname: Arc<str>,
-    pathname: Arc<str>,
+    origin: CompactOrigin,
 }
 
 /// An event with its place in a visit; [`Assigned::row`] is what the store takes.
@@ -52,7 +48,7 @@ pub struct Assigned<'e> {
     facts: Facts,
     entry: Option<Page>,
     previous: Option<Page>,
-    origin: Arc<Origin>,
+    origin: CompactOrigin,
 }
 
 #[derive(Debug)]
@@ -148,7 +144,7 @@ impl Visit {
             interactive_events: 0,
             entry: None,
             last_page: None,
-            origin: Arc::new(event.origin.clone()),
+            origin: (&event.origin).into(),
         }
     }
 
@@ -177,14 +173,13 @@ impl Visit {
             },
             entry: self.entry.clone(),
             previous,
-            origin: Arc::clone(&self.origin),
+            origin: self.origin.clone(),
         }
     }
 
     /// Notes a pageview and returns the page before it.
     fn turn_page(&mut self, event: &Event) -> Option<Page> {
-        let page =
-            Page { hostname: event.hostname.as_str().into(), pathname: event.pathname.as_str().into() };
+        let page = Page::new(&event.hostname, &event.pathname);
         self.entry.get_or_insert_with(|| page.clone());
         self.last_page.replace(page)
     }
@@ -202,9 +197,7 @@ impl Visit {
 
 impl From<OpenVisit> for Visit {
     fn from(row: OpenVisit) -> Self {
-        let page = |hostname: String, pathname: String| {
-            row.has_pageview.then(|| Page { hostname: hostname.into(), pathname: pathname.into() })
-        };
+        let page = |hostname: &str, pathname: &str| row.has_pageview.then(|| Page::new(hostname, pathname));
         Self {
             id: row.visit_id,
             start: row.start,
@@ -212,9 +205,9 @@ impl From<OpenVisit> for Visit {
             last_seen: row.last_seen,
             last_event: row.last_event,
             interactive_events: row.interactive_events,
-            entry: page(row.entry_hostname, row.entry_pathname),
-            last_page: page(row.last_hostname, row.last_pathname),
-            origin: Arc::new(Origin {
+            entry: page(&row.entry_hostname, &row.entry_pathname),
+            last_page: page(&row.last_hostname, &row.last_pathname),
+            origin: CompactOrigin::from(&Origin {
                 referrer: row.referrer,
                 source: row.source,
                 channel: row.channel,
@@ -254,12 +247,12 @@ impl Assigned<'_> {
                 visits: self.facts.visits,
                 bounces: self.facts.bounces,
                 duration_seconds: self.facts.duration_seconds,
-                entry_hostname: self.entry.as_ref().map_or("", |page| &page.hostname),
-                entry_pathname: self.entry.as_ref().map_or("", |page| &page.pathname),
-                previous_hostname: self.previous.as_ref().map_or("", |page| &page.hostname),
-                previous_pathname: self.previous.as_ref().map_or("", |page| &page.pathname),
+                entry_hostname: self.entry.as_ref().map_or("", Page::hostname),
+                entry_pathname: self.entry.as_ref().map_or("", Page::pathname),
+                previous_hostname: self.previous.as_ref().map_or("", Page::hostname),
+                previous_pathname: self.previous.as_ref().map_or("", Page::pathname),
             },
-            origin: stored(&self.origin),
+            origin: self.origin.stored(),
             interactive: event.interactive,
             engagement_time_ms: event.engagement_time_ms,
             scroll_depth: event.scroll_depth,
@@ -268,27 +261,6 @@ impl Assigned<'_> {
             revenue_currency: event.revenue.as_ref().map_or("", |revenue| &revenue.currency),
             import_id,
         }
-    }
-}
-
-fn stored(origin: &Origin) -> passant_store::Origin<'_> {
-    passant_store::Origin {
-        referrer: &origin.referrer,
-        source: &origin.source,
-        channel: &origin.channel,
-        utm_source: &origin.utm_source,
-        utm_medium: &origin.utm_medium,
-        utm_campaign: &origin.utm_campaign,
-        utm_content: &origin.utm_content,
-        utm_term: &origin.utm_term,
-        click_id: &origin.click_id,
-        country: &origin.country,
-        language: &origin.language,
-        device: &origin.device,
-        browser: &origin.browser,
-        browser_version: &origin.browser_version,
-        os: &origin.os,
-        os_version: &origin.os_version,
     }
 }
 

@@ -179,3 +179,40 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+#[test]
+fn a_visit_keeps_each_attribute_of_its_first_event_in_its_own_place() {
+    let mut first = event(PAGEVIEW, 100, "/grün");
+    first.hostname = "müller.example".into();
+    first.origin = serde_json::from_value(serde_json::json!({
+        "referrer": "1", "source": "22", "channel": "", "utm_source": "é", "utm_medium": "5", "utm_campaign": "66",
+        "utm_content": "7", "utm_term": "88", "click_id": "9", "country": "DE", "language": "fr", "device": "12",
+        "browser": "13", "browser_version": "14", "os": "15", "os_version": "16",
+    }))
+    .unwrap();
+    let second = event(PAGEVIEW, 110, "/2");
+    let mut visits = Visits::default();
+    visits.assign(&first, Position { batch_id: 1, index: 0 }).unwrap();
+    let assigned = visits.assign(&second, Position { batch_id: 1, index: 1 }).unwrap();
+    let row = assigned.row(0);
+    let expected = passant_store::Origin {
+        referrer: "1",
+        source: "22",
+        channel: "",
+        utm_source: "é",
+        utm_medium: "5",
+        utm_campaign: "66",
+        utm_content: "7",
+        utm_term: "88",
+        click_id: "9",
+        country: "DE",
+        language: "fr",
+        device: "12",
+        browser: "13",
+        browser_version: "14",
+        os: "15",
+        os_version: "16",
+    };
+    assert_eq!(row.origin, expected);
+    assert_eq!((row.visit.entry_hostname, row.visit.entry_pathname), ("müller.example", "/grün"));
+}

@@ -23,7 +23,7 @@ use crate::{
     filter::Filter,
     openapi,
     period::DateRange,
-    report::{Report, Site},
+    report::{Reader, Report, Site},
     request::Request,
     response::{Answer, ReportRow},
     sql,
@@ -44,6 +44,8 @@ pub trait Access: Send + Sync {
 pub enum Permission {
     /// It may.
     Granted,
+    /// It may, as anybody may: the site's reports are public under this token.
+    Public,
     /// It may not, or is no token.
     Refused,
 }
@@ -259,6 +261,7 @@ fn authorized_site(state: &QueryState, token: &str, domain: &str) -> Result<Site
     let site = state.access.site(domain).ok_or(Error::NotAllowed)?;
     match state.access.authorize(token, &site) {
         Permission::Granted => Ok(site),
+        Permission::Public => Ok(Site { reader: Reader::Public, ..site }),
         Permission::Refused => Err(Error::NotAllowed),
     }
 }

@@ -32,6 +32,6 @@ pub use goal::{Goal, GoalKind, PagePattern, Segment};
 pub use metric::Metric;
 pub use openapi::document as openapi;
 pub use period::{Bucket, DateRange, Interval, Range};
-pub use report::{Report, Site};
+pub use report::{Floor, FloorReason, PRIVACY_FLOOR_VISITORS, Reader, Report, Site};
 pub use request::{Direction, Include, LIMIT_MAX, Order, OrderBy, Request};
 pub use response::{Answer, ReportRow};

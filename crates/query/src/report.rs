@@ -31,12 +31,36 @@ pub struct Site {
     pub goals: Arc<[Goal]>,
     /// What its people filter by.
     pub segments: Arc<[Segment]>,
+    /// Fewest visitors of a row that is shown, once a filter narrows a report or the public reads it; 1 shows all.
+    pub privacy_floor: u32,
+    /// Who reads it.
+    pub reader: Reader,
 }
 
+/// Who reads a site's reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// Someone whom the site's people let in.
+    Member,
+    /// Anybody. The privacy floor then holds without a filter, too.
+    Public,
+}
+
+/// The privacy floor of a site that has not chosen one.
+pub const PRIVACY_FLOOR_VISITORS: u32 = 5;
+
 impl Site {
-    /// A site without goals and segments.
+    /// A site without goals and segments, under the privacy floor that holds unless another is set.
     pub fn new(id: u32, domain: impl Into<String>, time_zone: TimeZone) -> Self {
-        Self { id, domain: domain.into(), time_zone, goals: Arc::default(), segments: Arc::default() }
+        Self {
+            id,
+            domain: domain.into(),
+            time_zone,
+            goals: Arc::default(),
+            segments: Arc::default(),
+            privacy_floor: PRIVACY_FLOOR_VISITORS,
+            reader: Reader::Member,
+        }
     }
 }
 
@@ -61,6 +85,53 @@ pub struct Report {
     pub limit: u64,
     /// Rows to skip.
     pub offset: u64,
+    /// The privacy floor, where it holds.
+    pub floor: Option<Floor>,
+}
+
+/// The fewest visitors that a row may speak of, and why that holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Floor {
+    /// Rows with fewer are folded into one.
+    pub visitors: u32,
+    /// Why.
+    pub reason: FloorReason,
+}
+
+/// Why the privacy floor holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FloorReason {
+    /// A filter narrows the report.
+    Filtered,
+    /// Anybody may read it.
+    Public,
+}
+
+impl FloorReason {
+    /// What the API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Filtered => "filtered",
+            Self::Public => "public",
+        }
+    }
+}
+
+impl Floor {
+    /// The floor that holds for a report on this site under these filters. A floor of one visitor holds nothing back.
+    pub(crate) fn of(site: &Site, filters: &[Filter]) -> Option<Self> {
+        let reason = match site.reader {
+            Reader::Public => FloorReason::Public,
+            Reader::Member if filters.is_empty() => return None,
+            Reader::Member => FloorReason::Filtered,
+        };
+        (site.privacy_floor > 1).then_some(Self { visitors: site.privacy_floor, reason })
+    }
+
+    /// What stands in the place of the groups that are folded.
+    pub fn label(self) -> String {
+        format!("(fewer than {})", self.visitors)
+    }
 }
 
 /// Most buckets of a time series. The starts travel to the store as one parameter, which ClickHouse holds to 128 KiB;
@@ -107,6 +178,7 @@ impl Report {
         let filters: Vec<_> = request.filters.iter().enumerate().map(expand).collect::<Result<_>>()?;
         check_goals(&filters, &site.goals)?;
         let report = Self {
+            floor: Floor::of(site, &filters),
             site: site.clone(),
             range,
             metrics: request.metrics.clone(),

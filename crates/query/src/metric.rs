@@ -291,6 +291,13 @@ impl Metric {
     }
 }
 
+impl MeasureFacts {
+    /// Whether it counts what is distinct, which no sum over groups does.
+    pub(crate) fn is_distinct(&self) -> bool {
+        self.function == "uniqExact"
+    }
+}
+
 impl Measure {
     pub(crate) fn facts(self) -> &'static MeasureFacts {
         MEASURES.about(&self)

@@ -1,7 +1,7 @@
 //! Answers as JSON, in the shape of the Stats API v2, and as CSV.
 //!
 //! Key order is part of the shape, for people who read it. No computing but the change between two periods: a row's
-//! numbers come as they are.
+//! numbers come as they are, and what the privacy floor holds back has not come at all.
 
 mod csv;
 
@@ -15,7 +15,7 @@ use crate::{
     dimension::Dimension,
     metric::{Empty, Form, Metric},
     money,
-    report::Report,
+    report::{Floor, Report},
     request::{Direction, OrderBy, Request},
 };
 
@@ -30,6 +30,19 @@ pub struct ReportRow {
     pub foreign_events: u64,
     /// Rows there would be without the limit.
     pub total_rows: u64,
+    /// Whether groups of too few visitors have become this row: 1 or 0, as the two that follow.
+    pub is_folded: u8,
+    /// Whether a row of the answer is such a one, on this page or another.
+    pub folds: u8,
+    /// Whether its numbers are held back, because the whole report has too few visitors.
+    pub withheld: u8,
+}
+
+impl ReportRow {
+    /// A row of these groups and values that stands for no other groups.
+    fn plain(dimensions: Vec<String>, metrics: Vec<Option<f64>>) -> Self {
+        Self { dimensions, metrics, foreign_events: 0, total_rows: 0, is_folded: 0, folds: 0, withheld: 0 }
+    }
 }
 
 /// A question with what the store answered to it.
@@ -72,8 +85,7 @@ impl Answer<'_> {
         let names = names.chain(self.report.metrics.iter().map(|metric| metric.name().to_owned()));
         let mut text = csv::line(names);
         for row in &self.rows {
-            let groups = self.report.dimensions.iter().zip(&row.dimensions);
-            let groups = groups.map(|(dimension, group)| label(dimension, group, &labels).to_owned());
+            let groups = self.groups(row, &labels);
             let metrics = self.report.metrics.iter().zip(&row.metrics);
             let metrics = metrics.map(|(metric, value)| match bare(*metric, *value) {
                 Value::Null => String::new(),
@@ -91,16 +103,12 @@ impl Answer<'_> {
             return rows.iter().map(|row| Value::Object(self.row(row, &then))).collect();
         };
         let labels_before = labels(before);
+        let shown = before_rows.iter().filter(|row| row.is_folded == 0);
         let by_group: HashMap<Vec<String>, &ReportRow> =
-            before_rows.iter().map(|row| (row.dimensions.clone(), row)).collect();
+            shown.map(|row| (row.dimensions.clone(), row)).collect();
         let one = |row: &ReportRow| {
             let group = self.group_before(row, before);
-            let nothing = ReportRow {
-                dimensions: group.clone().unwrap_or_default(),
-                metrics: nothing(self.report),
-                foreign_events: 0,
-                total_rows: 0,
-            };
+            let nothing = absent(self.report, before_rows, group.clone().unwrap_or_default());
             let other = group.as_ref().and_then(|group| by_group.get(group).copied()).unwrap_or(&nothing);
             let mut comparison = match &group {
                 Some(_) => self.row(other, &labels_before),
@@ -128,21 +136,25 @@ impl Answer<'_> {
         if self.compared.is_none() || !is_series || !is_whole {
             return self.rows.clone();
         }
-        let by_group: HashMap<&str, &ReportRow> =
-            self.rows.iter().map(|row| (row.dimensions[0].as_str(), row)).collect();
-        let of = |start: String| {
-            by_group.get(start.as_str()).map(|row| (*row).clone()).unwrap_or_else(|| ReportRow {
-                dimensions: vec![start],
-                metrics: nothing(self.report),
-                foreign_events: 0,
-                total_rows: 0,
-            })
+        let by_group: HashMap<&str, &ReportRow> = self
+            .rows
+            .iter()
+            .filter(|row| row.is_folded == 0)
+            .map(|row| (row.dimensions[0].as_str(), row))
+            .collect();
+        let of = |start: String| match by_group.get(start.as_str()) {
+            Some(row) => (*row).clone(),
+            None => absent(self.report, &self.rows, vec![start]),
         };
-        self.report.buckets.iter().map(|bucket| of(bucket.start.as_second().to_string())).collect()
+        let starts = self.report.buckets.iter().map(|bucket| bucket.start.as_second().to_string());
+        starts.map(of).chain(self.rows.iter().filter(|row| row.is_folded == 1).cloned()).collect()
     }
 
     /// The group of the other period that a row is compared with: the bucket of the same number, else the same labels.
     fn group_before(&self, row: &ReportRow, before: &Report) -> Option<Vec<String>> {
+        if row.is_folded == 1 {
+            return None;
+        }
         let dimensions = self.report.dimensions.iter().zip(&row.dimensions);
         let same = dimensions.map(|(dimension, group)| {
             if !dimension.is_time() {
@@ -156,9 +168,7 @@ impl Answer<'_> {
     }
 
     fn row(&self, row: &ReportRow, labels: &HashMap<String, String>) -> Map<String, Value> {
-        let dimensions = self.report.dimensions.iter().zip(&row.dimensions);
-        let dimensions: Vec<_> =
-            dimensions.map(|(dimension, group)| label(dimension, group, labels)).collect();
+        let dimensions: Vec<_> = self.groups(row, labels).collect();
         let goal = self.report.dimensions.iter().position(|dimension| *dimension == Dimension::EventGoal);
         let currency = match goal.and_then(|index| row.dimensions.get(index)) {
             Some(name) => {
@@ -175,9 +185,37 @@ impl Answer<'_> {
         ])
     }
 
+    /// What a row's groups are called.
+    fn groups<'b>(
+        &'b self,
+        row: &'b ReportRow,
+        labels: &'b HashMap<String, String>,
+    ) -> impl Iterator<Item = String> + 'b {
+        let folded = self.report.floor.filter(|_| row.is_folded == 1).map(Floor::label);
+        let groups = self.report.dimensions.iter().zip(&row.dimensions);
+        groups.map(move |(dimension, group)| match &folded {
+            Some(folded) => folded.clone(),
+            None => label(dimension, group, labels).to_owned(),
+        })
+    }
+
+    /// What the privacy floor has done to the answer.
+    fn floor(&self) -> Option<Value> {
+        let floor = self.report.floor?;
+        Some(json!({
+            "visitors": floor.visitors,
+            "reason": floor.reason.name(),
+            "rows_folded": self.rows.iter().any(|row| row.folds == 1),
+            "numbers_withheld": self.rows.iter().any(|row| row.withheld == 1),
+        }))
+    }
+
     fn meta(&self) -> Value {
         let include = &self.request.include;
         let mut meta = Map::new();
+        if let Some(floor) = self.floor() {
+            meta.insert("privacy_floor".to_owned(), floor);
+        }
         if include.imports {
             meta.insert("imports_included".to_owned(), Value::from(false));
             meta.insert("imports_skip_reason".to_owned(), Value::from("no_imported_data"));
@@ -261,6 +299,13 @@ fn labels(report: &Report) -> HashMap<String, String> {
 
 fn label<'a>(dimension: &Dimension, group: &'a str, labels: &'a HashMap<String, String>) -> &'a str {
     if dimension.is_time() { labels.get(group).map_or(group, String::as_str) } else { group }
+}
+
+/// A group that none of these rows speaks of: it has nothing, or it is among those that were folded.
+fn absent(report: &Report, rows: &[ReportRow], dimensions: Vec<String>) -> ReportRow {
+    let folded = rows.iter().any(|row| row.folds == 1);
+    let metrics = if folded { vec![None; report.metrics.len()] } else { nothing(report) };
+    ReportRow::plain(dimensions, metrics)
 }
 
 /// The values of a group that no row speaks of.

@@ -7,6 +7,7 @@
 //!
 //! Invariant: values travel only as parameters; names come only from the tables of dimensions, metrics and measures.
 
+mod fold;
 mod predicate;
 mod scan;
 
@@ -20,7 +21,10 @@ use crate::{
     request::{Direction, OrderBy},
 };
 
-use self::scan::{Coverage, Scan};
+use self::{
+    fold::Fold,
+    scan::{Coverage, Scan},
+};
 
 /// The store gives a question up after this long; nobody waits longer for a dashboard.
 const EXECUTION_SECONDS_MAX: u32 = 30;
@@ -28,8 +32,8 @@ const EXECUTION_SECONDS_MAX: u32 = 30;
 const LIVE_SECONDS: i64 = 5 * 60;
 
 /// The rows of a report, as `(dimensions: Array(String), metrics: Array(Nullable(Float64)), foreign_events: UInt64,
-/// total_rows: UInt64)`. Time dimensions are the start of their bucket in seconds; foreign events have revenue in another
-/// currency than the goal's.
+/// total_rows: UInt64, is_folded: UInt8, folds: UInt8, withheld: UInt8)`. Time dimensions are the start of their bucket in seconds; foreign events have
+/// revenue in another currency than the goal's. The folded row, if there is one, comes last and its dimensions are blank.
 pub fn report(report: &Report) -> Statement {
     let measures = measures(report);
     let mut params = Params::default();
@@ -40,15 +44,21 @@ pub fn report(report: &Report) -> Statement {
         .into_iter()
         .map(|coverage| Scan::new(report, coverage).render(&measures, &mut params))
         .collect();
-    let values: Vec<_> = report.metrics.iter().map(|metric| value(report, *metric, &mut params)).collect();
+    let values: Vec<_> =
+        report.metrics.iter().map(|metric| value(report, *metric, (&measures, &mut params))).collect();
     let names: Vec<_> = report.metrics.iter().map(|metric| metric.name()).collect();
     // Names of the table only: the key of a property is a user's text.
     let by: Vec<_> = report.dimensions.iter().map(|dimension| dimension.facts().name).collect();
     let title =
         if by.is_empty() { names.join(", ") } else { format!("{} by {}", names.join(", "), by.join(", ")) };
+    let scans = scans.join("\n    UNION ALL\n");
+    let scans = match Fold::of(report) {
+        Some(fold) => fold.rows(&scans, &measures, having(report)),
+        None => scans,
+    };
     let sql = format!(
         "-- report: {title}\nSELECT\n    {dimensions} AS dimensions,\n    [{metrics}] AS metrics,\n    \
-         {foreign} AS foreign_events,\n    toUInt64(count() OVER ()) AS total_rows\nFROM\n(\n{scans}\n){groups}\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
+         {foreign} AS foreign_events,\n    toUInt64(count() OVER ()) AS total_rows,\n    {floor}\nFROM\n(\n{scans}\n){groups}\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         dimensions = labels(report),
         metrics = values.join(", "),
         foreign = if measures.contains(&Measure::ForeignEvents) {
@@ -56,8 +66,8 @@ pub fn report(report: &Report) -> Statement {
         } else {
             "toUInt64(0)"
         },
+        floor = floor_columns(report, &measures, &mut params),
         groups = group_visitors(report, &mut params),
-        scans = scans.join("\n    UNION ALL\n"),
         tail = grouping_and_order(report),
     );
     params.bind("limit", report.limit);
@@ -128,8 +138,9 @@ fn limited(statement: Statement) -> Statement {
 
 /// The measures that the metrics are made of, each once, in a fixed order.
 fn measures(report: &Report) -> Vec<Measure> {
-    let mut measures: Vec<_> =
-        report.metrics.iter().flat_map(|metric| metric_measures(report, *metric)).copied().collect();
+    let metrics = report.metrics.iter().flat_map(|metric| metric_measures(report, *metric));
+    let mut measures: Vec<_> = metrics.copied().collect();
+    measures.extend(Fold::of(report).iter().flat_map(Fold::measures));
     measures.sort_unstable();
     measures.dedup();
     measures
@@ -143,7 +154,20 @@ fn metric_measures(report: &Report, metric: Metric) -> &'static [Measure] {
     }
 }
 
-fn value(report: &Report, metric: Metric, params: &mut Params) -> String {
+/// What the floor has done to a row and to the answer.
+fn floor_columns(report: &Report, measures: &[Measure], params: &mut Params) -> String {
+    let withheld = Fold::of(report).map(|fold| fold.is_withheld(measures, params));
+    let withheld = withheld.unwrap_or_else(|| "0".to_owned());
+    let (folded, folds) = if folds_groups(report) { ("folded", "max(folded) OVER ()") } else { ("0", "0") };
+    format!("toUInt8({folded}) AS is_folded, toUInt8({folds}) AS folds, toUInt8({withheld}) AS withheld")
+}
+
+/// Whether some of its rows may become one.
+fn folds_groups(report: &Report) -> bool {
+    report.floor.is_some() && !report.dimensions.is_empty()
+}
+
+fn value(report: &Report, metric: Metric, (measures, params): (&[Measure], &mut Params)) -> String {
     let formula = match metric {
         Metric::Visits if groups_by_event(report) => "sum(seen_visit_count)",
         metric if metric.is_money() && report.currency().is_none() && !report.groups_by_goal() => {
@@ -165,6 +189,14 @@ fn value(report: &Report, metric: Metric, params: &mut Params) -> String {
         // A goal without a currency has no revenue, which is not the same as none of it.
         let currency = scan::goal_currency(&format!("d{index}"), report, params);
         formula = format!("if({currency} = '', NULL, {formula})");
+    }
+    if let Some(fold) = Fold::of(report) {
+        let withheld = fold.is_withheld(measures, params);
+        formula = format!("if({withheld}, NULL, {})", fold.formula(formula, measures));
+        // Those who might have met the goal are counted in groups that are shown.
+        if metric.facts().formula.contains(metric::GROUP) && folds_groups(report) {
+            formula = format!("if(folded, NULL, {formula})");
+        }
     }
     format!("toNullable(toFloat64({formula}))")
 }
@@ -254,12 +286,16 @@ fn grouping_and_order(report: &Report) -> String {
         return String::new();
     }
     let groups: Vec<_> = (0..report.dimensions.len()).map(|index| format!("d{index}")).collect();
-    let having = if tells_rows(report) { "HAVING sum(seen) > 0\n" } else { "" };
+    // Folding looks at groups that are rows.
+    let (first, having) = match folds_groups(report) {
+        true => ("folded, ", String::new()),
+        false => ("", format!("{}\n", having(report)).trim_start().to_owned()),
+    };
     let dimension_key = |index: usize| match report.dimensions[index].is_time() {
         true => format!("d{index}"),
         false => format!("dimensions[{}]", index + 1),
     };
-    let mut keys = Vec::new();
+    let mut keys: Vec<String> = folds_groups(report).then(|| "folded".to_owned()).into_iter().collect();
     for order in &report.order_by {
         let key = match &order.by {
             OrderBy::Metric(metric) => {
@@ -277,7 +313,12 @@ fn grouping_and_order(report: &Report) -> String {
     }
     // Ties, so that pages of rows fit together.
     keys.extend((0..report.dimensions.len()).map(|index| format!("{} ASC", dimension_key(index))));
-    format!("GROUP BY {}\n{having}ORDER BY {}\n", groups.join(", "), keys.join(", "))
+    format!("GROUP BY {first}{}\n{having}ORDER BY {}\n", groups.join(", "), keys.join(", "))
+}
+
+/// Which groups are rows of the answer.
+fn having(report: &Report) -> &'static str {
+    if tells_rows(report) { "\nHAVING sum(seen) > 0" } else { "" }
 }
 
 /// A range holds only instants that a `DateTime` can hold.

@@ -87,7 +87,12 @@ impl Params {
         let rows = answer["results"].as_array().map(Vec::as_slice).unwrap_or_default();
         let results = match kind {
             Kind::Aggregate => rows.first().map_or(Value::Null, |row| aggregate(&names, row)),
-            Kind::Timeseries => series(&names, rows, &strings(&answer["meta"]["time_labels"])),
+            Kind::Timeseries => {
+                // A bucket without a row may be one that the privacy floor has folded, so it is not empty.
+                let folded = answer["meta"]["privacy_floor"]["rows_folded"] == json!(true);
+                let gaps = if folded { Gaps::Unknown } else { Gaps::Empty };
+                series((&names, gaps), rows, &strings(&answer["meta"]["time_labels"]))
+            }
             Kind::Breakdown => {
                 let property = self.property.as_deref().unwrap_or_default();
                 // `visit:source` is `source`, and `event:props:plan` is `plan`.
@@ -182,17 +187,25 @@ fn aggregate(names: &[&str], row: &Value) -> Value {
     names.iter().enumerate().map(one).collect()
 }
 
+/// What a bucket without a row means.
+#[derive(Clone, Copy)]
+enum Gaps {
+    Empty,
+    Unknown,
+}
+
 /// One row for each bucket. Both are in order, so that a label which comes twice meets its own row.
-fn series(names: &[&str], rows: &[Value], labels: &[&str]) -> Value {
+fn series((names, gaps): (&[&str], Gaps), rows: &[Value], labels: &[&str]) -> Value {
     let mut rows = rows.iter().peekable();
     let one = |label: &&str| {
         let label = json!(label);
         match rows.next_if(|row| row["dimensions"][0] == label) {
             Some(row) => named(names, row, ("date", &label)),
             None => {
-                let empty = |name: &&str| match Metric::parse(name).map(|metric| metric.facts().empty) {
-                    Some(Empty::Zero) => json!(0),
-                    Some(Empty::Null) | None => Value::Null,
+                let empty = |name: &&str| match (gaps, Metric::parse(name).map(|metric| metric.facts().empty))
+                {
+                    (Gaps::Empty, Some(Empty::Zero)) => json!(0),
+                    (Gaps::Empty, Some(Empty::Null) | None) | (Gaps::Unknown, _) => Value::Null,
                 };
                 let metrics: Vec<_> = names.iter().map(empty).collect();
                 named(names, &json!({ "metrics": metrics }), ("date", &label))

@@ -18,8 +18,8 @@ struct Group<'a> {
     events: Vec<&'a Event>,
     /// Visits with such an event, by address.
     seen: BTreeSet<*const Visit>,
-    /// The greatest depth of each visit.
-    depths: BTreeMap<*const Visit, u8>,
+    /// The greatest depth of each visit, apart for each group that was folded into this one.
+    depths: BTreeMap<(usize, *const Visit), u8>,
     /// Visits with engagement, by address.
     engaged: BTreeSet<*const Visit>,
     visits: Vec<&'a Visit>,
@@ -28,6 +28,7 @@ struct Group<'a> {
     exits: usize,
     exit_views: usize,
     rows: usize,
+    is_folded: bool,
 }
 
 /// A label, and what it is sorted by.
@@ -40,12 +41,40 @@ enum End {
     Exit,
 }
 
+/// Who is in each group of events, whatever is shown of it.
+pub(super) fn people(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, BTreeSet<u64>)> {
+    let labels = |key: Key| key.into_iter().map(|(_, label)| label).collect();
+    groups(traffic, report).into_iter().map(|(key, group)| (labels(key), group.people())).collect()
+}
+
 /// All rows in order.
 pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<Row> {
+    let mut groups = groups(traffic, report);
+    let folded = fold(report, &mut groups);
+    let values = |(key, group): (Key, Group<'_>)| {
+        let withheld = is_withheld(report, &group);
+        let value = |metric: &Metric| match withheld {
+            true => None,
+            false => value(traffic, report, *metric, (&key, &group)),
+        };
+        let values: Vec<Option<f64>> = report.metrics.iter().map(value).collect();
+        (key, values)
+    };
+    let mut rows: Vec<_> = groups.into_iter().map(values).collect();
+    sort(report, &mut rows);
+    rows.into_iter()
+        .chain(folded.map(values))
+        .map(|(key, values)| (key.into_iter().map(|(_, label)| label).collect(), values))
+        .collect()
+}
+
+/// Every group that is a row.
+fn groups<'a>(traffic: &'a Traffic, report: &Report) -> BTreeMap<Key, Group<'a>> {
     let (from, to) = (report.range.from.as_second(), report.range.to.as_second());
     let within = |seconds: u32| (from..to).contains(&i64::from(seconds));
     let by_event = report.dimensions.iter().any(|dimension| dimension.name().starts_with("event:"));
-    let asks_events = by_event || report.metrics.iter().any(|metric| is_of_events(*metric));
+    let asks_events =
+        by_event || report.floor.is_some() || report.metrics.iter().any(|metric| is_of_events(*metric));
     let asks_visits = report.metrics.iter().any(|metric| is_of_visits(*metric, by_event))
         || (!asks_events && report.metrics.contains(&Metric::ExitRate));
     let mut groups: BTreeMap<Key, Group<'_>> = BTreeMap::new();
@@ -77,19 +106,51 @@ pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<Row> {
             groups.entry(visit_key(report, visit, End::Exit)).or_default().exits += 1;
         }
     }
-    let mut rows: Vec<_> = groups
-        .into_iter()
-        .filter(|(_, group)| group.rows > 0)
-        .map(|(key, group)| {
-            let values: Vec<Option<f64>> =
-                report.metrics.iter().map(|metric| value(traffic, report, *metric, (&key, &group))).collect();
-            (key, values)
-        })
-        .collect();
-    sort(report, &mut rows);
-    rows.into_iter()
-        .map(|(key, values)| (key.into_iter().map(|(_, label)| label).collect(), values))
-        .collect()
+    groups.retain(|_, group| group.rows > 0);
+    groups
+}
+
+/// Takes the groups of too few visitors out, and as many more of the smallest as hide them; what becomes of them.
+fn fold<'a>(report: &Report, groups: &mut BTreeMap<Key, Group<'a>>) -> Option<(Key, Group<'a>)> {
+    let floor = report.floor.filter(|_| !report.dimensions.is_empty())?;
+    let few = |people: usize| people < floor.visitors as usize;
+    let mut sizes: Vec<(usize, Key)> =
+        groups.iter().map(|(key, group)| (group.people().len(), key.clone())).collect();
+    sizes.sort();
+    if !sizes.iter().any(|(people, _)| few(*people)) {
+        return None;
+    }
+    let mut folded = Group { is_folded: true, ..Group::default() };
+    for (index, (people, key)) in sizes.into_iter().enumerate() {
+        if few(people) || index < 2 || few(folded.people().len()) {
+            let group = groups.remove(&key).expect("one of them");
+            folded.depths.extend(group.depths.into_iter().map(|((_, visit), depth)| ((index, visit), depth)));
+            folded.events.extend(group.events);
+            folded.seen.extend(group.seen);
+            folded.engaged.extend(group.engaged);
+            folded.visits.extend(group.visits);
+            folded.entered.extend(group.entered);
+            folded.exits += group.exits;
+            folded.exit_views += group.exit_views;
+        }
+    }
+    Some((report.dimensions.iter().map(|_| (String::new(), floor.label())).collect(), folded))
+}
+
+/// Whether so few visitors stand behind a whole report that no number of it may be told.
+fn is_withheld(report: &Report, group: &Group<'_>) -> bool {
+    let Some(floor) = report.floor else { return false };
+    let people = group.people().len();
+    let few = people < floor.visitors as usize;
+    if !report.dimensions.is_empty() {
+        return few && group.is_folded;
+    }
+    let asks = |metrics: &[Metric]| report.metrics.iter().any(|metric| metrics.contains(metric));
+    let visits = asks(&[Metric::Visits, Metric::ViewsPerVisit, Metric::VisitDuration]);
+    let someone = people > 0
+        || (visits && !group.visits.is_empty())
+        || (asks(&[Metric::BounceRate]) && !group.entered.is_empty());
+    few && someone
 }
 
 fn is_of_events(metric: Metric) -> bool {
@@ -118,9 +179,13 @@ impl<'a> Group<'a> {
             self.engaged.insert(visit);
         }
         if event.name == "engagement" && event.depth_percent <= 100 {
-            let depth = self.depths.entry(visit).or_default();
+            let depth = self.depths.entry((0, std::ptr::from_ref(visit))).or_default();
             *depth = (*depth).max(event.depth_percent);
         }
+    }
+
+    fn people(&self) -> BTreeSet<u64> {
+        self.events.iter().map(|event| event.visitor).collect()
     }
 
     fn visitors(&self) -> f64 {
@@ -179,6 +244,8 @@ fn value(
             let all = all_visitors(traffic, report, &without_goals(report), None);
             Some(percent(group.visitors(), all, 2))
         }
+        // Those who might have met the goal are counted in groups that are shown.
+        Metric::GroupConversionRate if group.is_folded => None,
         Metric::GroupConversionRate => {
             let all = all_visitors(traffic, report, &without_goals(report), Some(key));
             Some(percent(group.visitors(), all, 2))

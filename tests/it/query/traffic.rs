@@ -1,7 +1,7 @@
 //! Random traffic of a few days around a change of clocks, with what each event adds to its visit.
 
 use jiff::{Timestamp, tz::TimeZone};
-use passant_query::{Goal, GoalKind, PagePattern, Segment, Site};
+use passant_query::{Goal, GoalKind, PagePattern, Reader, Segment, Site};
 use passant_store::{Batch, EventRow, Origin, VisitFacts};
 use proptest::{collection::vec, prelude::*, sample::select};
 use serde_json::json;
@@ -20,6 +20,8 @@ const PLACES: &[(&str, &str)] = &[
     ("Asia/Kathmandu", "2026-02-26T00:00:00+05:45"),
     ("Pacific/Kiritimati", "2025-12-29T00:00:00+14:00"),
 ];
+/// Privacy floors of sites, most of them within what their traffic reaches.
+const FLOORS: &[u32] = &[1, 2, 3, 5];
 const SPAN_SECONDS: u32 = 6 * 86_400;
 
 /// A visit to be replayed.
@@ -95,6 +97,8 @@ pub(super) fn site(id: u32) -> (Site, Timestamp) {
         segment(2, json!([["contains", "event:page", ["blog"]], ["is_not", "visit:source", ["Bing"]]])),
     ]
     .into();
+    site.privacy_floor = FLOORS[id as usize % FLOORS.len()];
+    site.reader = if id.is_multiple_of(3) { Reader::Public } else { Reader::Member };
     let start: Timestamp = start.parse().expect("instant");
     (site, start)
 }

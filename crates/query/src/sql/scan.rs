@@ -222,8 +222,10 @@ impl<'a> Scan<'a> {
     /// The measure's aggregate; 0 when another scan fills it.
     fn aggregate(&mut self, measure: Measure, params: &mut Params) -> String {
         let facts = measure.facts();
+        let unites = facts.is_distinct() && self.report.floor.is_some();
         if !self.coverage.fills(facts.scope) {
-            return "0".to_owned();
+            let nothing = if unites { "arrayReduce('uniqExactState', emptyArrayUInt64())" } else { "0" };
+            return nothing.to_owned();
         }
         let mut conditions: Vec<String> = facts.condition.map(str::to_owned).into_iter().collect();
         match (self.coverage, facts.scope) {
@@ -259,7 +261,8 @@ impl<'a> Scan<'a> {
             | Measure::Exits
             | Measure::ExitViews => {}
         }
-        let (function, argument) = (facts.function, facts.argument);
+        let (function, argument) =
+            if unites { ("uniqExactState", facts.argument) } else { (facts.function, facts.argument) };
         match (conditions.is_empty(), argument.is_empty()) {
             (true, _) => format!("{function}({argument})"),
             (false, true) => format!("{function}If({})", conditions.join(" AND ")),

@@ -1,5 +1,6 @@
 //! Reports say what they mean: each statement runs on the real engine, and its numbers are those of a naive replay.
 
+mod explore;
 mod floor;
 mod questions;
 mod reference;

@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     error::{Error, Result},
+    explore::{self, Kind},
     filter::Filter,
     openapi,
     period::DateRange,
@@ -27,7 +28,7 @@ use crate::{
     request::Request,
     response::{Answer, ReportRow},
     sql,
-    v1::{Kind, Params},
+    v1::{self, Params},
 };
 
 /// Who may read what: the seam to the control data.
@@ -66,7 +67,13 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// The routes of the Stats API.
 pub fn router(state: QueryState) -> Router {
-    Router::new()
+    let explorations = Kind::all().fold(Router::new(), |router, kind| {
+        let answer = async move |state: State<Arc<QueryState>>, headers: HeaderMap, body: Bytes| {
+            answer_exploration(kind, state, &headers, &body).await
+        };
+        router.route(kind.path(), post(answer))
+    });
+    explorations
         .route("/api/v2/query", post(query))
         .route("/api/v1/stats/realtime/visitors", get(live_visitors))
         .route("/api/v1/stats/aggregate", get(aggregate))
@@ -79,8 +86,7 @@ pub fn router(state: QueryState) -> Router {
 
 async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: Bytes) -> Result<Response> {
     let token = bearer(&headers)?;
-    let body: Value = serde_json::from_slice(&body)
-        .map_err(|error| Error::invalid("#", format!("not JSON at line {}", error.line())))?;
+    let body = parse_body(&body)?;
     let site = authorized_site(&state, token, Request::parse_site_id(&body)?)?;
     let request = Request::parse(&body)?;
     match Shape::asked(&headers) {
@@ -90,6 +96,23 @@ async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: B
             Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
         }
     }
+}
+
+async fn answer_exploration(
+    kind: Kind,
+    State(state): State<Arc<QueryState>>,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Json<Value>> {
+    let token = bearer(headers)?;
+    let body = parse_body(body)?;
+    let site = authorized_site(&state, token, Request::parse_site_id(&body)?)?;
+    state.explore(kind, &body, &site).await.map(Json)
+}
+
+fn parse_body(body: &Bytes) -> Result<Value> {
+    serde_json::from_slice(body)
+        .map_err(|error| Error::invalid("#", format!("not JSON at line {}", error.line())))
 }
 
 /// How an answer is written.
@@ -112,7 +135,7 @@ async fn aggregate(
     headers: HeaderMap,
     params: Query<Params>,
 ) -> Result<Json<Value>> {
-    state.answer_v1(Kind::Aggregate, &headers, &params).await
+    state.answer_v1(v1::Kind::Aggregate, &headers, &params).await
 }
 
 async fn timeseries(
@@ -120,7 +143,7 @@ async fn timeseries(
     headers: HeaderMap,
     params: Query<Params>,
 ) -> Result<Json<Value>> {
-    state.answer_v1(Kind::Timeseries, &headers, &params).await
+    state.answer_v1(v1::Kind::Timeseries, &headers, &params).await
 }
 
 async fn breakdown(
@@ -128,7 +151,7 @@ async fn breakdown(
     headers: HeaderMap,
     params: Query<Params>,
 ) -> Result<Json<Value>> {
-    state.answer_v1(Kind::Breakdown, &headers, &params).await
+    state.answer_v1(v1::Kind::Breakdown, &headers, &params).await
 }
 
 #[derive(Deserialize)]
@@ -171,7 +194,23 @@ impl QueryState {
         Ok(self.ask(request, &report).await?.csv())
     }
 
-    async fn answer_v1(&self, kind: Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {
+    /// Answers a funnel, a journey or another exploration of a site that the asker may read.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn explore(&self, kind: Kind, body: &Value, site: &Site) -> Result<Value> {
+        let request = explore::Question::request(kind, body)?;
+        let first_event = match request.date_range {
+            DateRange::All => self.first_event(site).await?,
+            _ => None,
+        };
+        let question = explore::Question::parse(kind, body, site, ((self.clock)(), first_event))?;
+        self.check_patterns(&request.filters).await?;
+        let rows: Vec<explore::ExplorationRow> = self.store.fetch(&sql::exploration(&question)).await?;
+        Ok(question.json(&rows))
+    }
+
+    async fn answer_v1(&self, kind: v1::Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {
         let token = bearer(headers)?;
         let domain = params.site_id.as_deref().ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
         let site = authorized_site(self, token, domain)?;

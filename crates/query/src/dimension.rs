@@ -214,6 +214,20 @@ impl Dimension {
         TABLE.about(self)
     }
 
+    /// The column of an attribute of the visit; the blank where it is none.
+    pub(crate) fn origin_column(&self) -> &'static str {
+        match self.column() {
+            Column::Visit(column) => column,
+            Column::Event(..)
+            | Column::Goal
+            | Column::Prop
+            | Column::Page(_)
+            | Column::CountryName(_)
+            | Column::Nothing
+            | Column::Time(_) => "''",
+        }
+    }
+
     pub(crate) fn column(&self) -> Column {
         self.facts().column
     }

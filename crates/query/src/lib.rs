@@ -8,6 +8,8 @@ mod comparison;
 mod country;
 mod dimension;
 mod error;
+/// Funnels, journeys, typical paths, returning, attribution.
+pub mod explore;
 mod filter;
 mod fit;
 mod goal;

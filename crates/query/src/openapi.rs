@@ -13,9 +13,11 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
-use crate::{dimension::Dimension, filter::Operator, metric::Metric, request::LIMIT_MAX};
+use crate::{dimension::Dimension, explore, filter::Operator, metric::Metric, request::LIMIT_MAX};
 
 const EXAMPLES: &str = include_str!("openapi/examples.json");
+/// An example of each exploration, by its route.
+const EXPLORATIONS: &str = include_str!("openapi/explorations.json");
 /// How the description names the way to show a token.
 const BEARER: &str = "token";
 /// A parameter of the older reports: name, whether it is needed, what it says.
@@ -63,6 +65,11 @@ pub fn document() -> OpenApi {
             .path("/api/v1/stats/realtime/visitors", PathItem::new(HttpMethod::Get, live_visitors())),
         |paths, (path, summary, own)| paths.path(*path, PathItem::new(HttpMethod::Get, v1(summary, own))),
     );
+    let examples: Value = serde_json::from_str(EXPLORATIONS).unwrap_or_else(|_| json!({}));
+    let paths = explore::TABLE.iter().fold(paths, |paths, facts| {
+        let operation = exploration(facts, &examples[facts.path]);
+        paths.path(facts.path, PathItem::new(HttpMethod::Post, operation))
+    });
     let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
     let components = ComponentsBuilder::new().security_scheme(BEARER, scheme).schema("Question", question());
     let mut info = Info::new("Passant Stats API", env!("CARGO_PKG_VERSION"));
@@ -91,6 +98,22 @@ fn query() -> OperationBuilder {
         .content("text/csv", ContentBuilder::new().schema(Some(text("the rows with a header"))).build());
     OperationBuilder::new()
         .summary(Some("Answers a question"))
+        .request_body(Some(body.build()))
+        .responses(responses(answered))
+}
+
+fn exploration(facts: &explore::Facts, example: &Value) -> OperationBuilder {
+    let shared = explore::SHARED_KEYS.iter().map(|key| (*key, "as in a question"));
+    let keys = shared.chain(facts.keys.iter().copied());
+    let body = keys.fold(ObjectBuilder::new(), |body, (key, says)| body.property(key, described(says)));
+    let body = body.required("site_id").required("date_range");
+    let content = ContentBuilder::new().schema(Some(body)).example(Some(example.clone())).build();
+    let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+    let answered = ResponseBuilder::new()
+        .description("The rows: results, meta, and what they are about")
+        .content("application/json", any_object());
+    OperationBuilder::new()
+        .summary(Some(facts.summary))
         .request_body(Some(body.build()))
         .responses(responses(answered))
 }

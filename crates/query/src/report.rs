@@ -120,9 +120,16 @@ impl FloorReason {
 impl Floor {
     /// The floor that holds for a report on this site under these filters. A floor of one visitor holds nothing back.
     pub(crate) fn of(site: &Site, filters: &[Filter]) -> Option<Self> {
+        match site.reader {
+            Reader::Member if filters.is_empty() => None,
+            Reader::Member | Reader::Public => Self::always(site),
+        }
+    }
+
+    /// The floor of a report that narrows without a filter, as a step of a funnel does.
+    pub(crate) fn always(site: &Site) -> Option<Self> {
         let reason = match site.reader {
             Reader::Public => FloorReason::Public,
-            Reader::Member if filters.is_empty() => return None,
             Reader::Member => FloorReason::Filtered,
         };
         (site.privacy_floor > 1).then_some(Self { visitors: site.privacy_floor, reason })

@@ -7,6 +7,7 @@
 //!
 //! Invariant: values travel only as parameters; names come only from the tables of dimensions, metrics and measures.
 
+mod explore;
 mod fold;
 mod predicate;
 mod scan;
@@ -21,6 +22,7 @@ use crate::{
     request::{Direction, OrderBy},
 };
 
+pub use self::explore::exploration;
 use self::{
     fold::Fold,
     scan::{Coverage, Scan},

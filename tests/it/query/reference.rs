@@ -47,6 +47,19 @@ pub(super) fn people(traffic: &Traffic, report: &Report) -> Vec<(Vec<String>, BT
     groups(traffic, report).into_iter().map(|(key, group)| (labels(key), group.people())).collect()
 }
 
+/// The visits that an event in the range chooses, each with its events in the range.
+pub(super) fn chosen<'a>(traffic: &'a Traffic, report: &Report) -> Vec<(&'a Visit, Vec<&'a Event>)> {
+    let range = report.range.from.as_second()..report.range.to.as_second();
+    let visits = traffic.visits.iter().map(|visit| {
+        let within = visit.events.iter().filter(|event| range.contains(&i64::from(event.timestamp)));
+        (visit, within.collect::<Vec<_>>())
+    });
+    let passes = |(visit, events): &(&Visit, Vec<&Event>)| {
+        events.iter().any(|event| holds_all(report, &report.filters, visit, event))
+    };
+    visits.filter(passes).collect()
+}
+
 /// All rows in order.
 pub(super) fn answer(traffic: &Traffic, report: &Report) -> Vec<Row> {
     let mut groups = groups(traffic, report);
@@ -314,10 +327,11 @@ fn goals(report: &Report) -> Vec<&Goal> {
     report.site.goals.iter().filter(picked).collect()
 }
 
-fn meets(goal: &Goal, event: &Event) -> bool {
+pub(super) fn meets(goal: &Goal, event: &Event) -> bool {
     let page = |pattern: &str| match pattern {
         "/blog/*" => event.path.starts_with("/blog/") && !event.path["/blog/".len()..].contains('/'),
         "/blog/**" => event.path.starts_with("/blog/"),
+        plain if !plain.contains('*') => event.path == plain,
         other => panic!("pattern {other} is unknown here"),
     };
     let kind = match &goal.kind {

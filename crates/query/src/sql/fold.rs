@@ -64,22 +64,31 @@ impl Fold {
             format!("{function}(scans.{name}) AS {name}", name = facts.name)
         });
         let sums = sums.collect::<Vec<_>>().join(", ");
-        // Groups are taken from the smallest up until there are enough of them.
-        let folded =
-            "(small > 0 AND (people < {floor:UInt32} OR nth <= 2 OR people_before < {floor:UInt32}))";
-        let blanks: Vec<_> = self
-            .groups
-            .iter()
-            .map(|group| format!("if({folded}, defaultValueOfArgumentType({group}), {group}) AS {group}"))
-            .collect();
-        format!(
-            "    SELECT * REPLACE ({blanks}), {folded} AS folded\n    FROM\n    (\n        SELECT *,\n            \
-             row_number() OVER (ORDER BY people, {by}) AS nth,\n            uniqExactMerge(visitor_count) OVER \
-             (ORDER BY people, {by} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS people_before,\n            \
-             countIf(people < {{floor:UInt32}}) OVER () AS small\n        FROM\n        (\n            \
-             SELECT {by}, {sums}, finalizeAggregation(visitor_count) AS people\n            FROM\n            (\n{scans}\n            ) AS scans\n            \
-             GROUP BY {by}{having}\n        )\n    )",
-            blanks = blanks.join(", "),
-        )
+        let grouped = format!(
+            "SELECT {by}, {sums}, finalizeAggregation(visitor_count) AS people\n            FROM\n            (\n{scans}\n            ) AS scans\n            \
+             GROUP BY {by}{having}"
+        );
+        folded(&grouped, &self.groups, 0)
     }
+}
+
+/// Rows of `groups` with their `visitor_count` as a state and as the number `people`: the same with `folded`, where the
+/// folded ones' groups are blank. Each set of rows that agree in the first `within` groups is folded by itself.
+pub(crate) fn folded(grouped: &str, groups: &[String], within: usize) -> String {
+    let (apart, by) = (groups[..within].join(", "), groups.join(", "));
+    let apart = if within == 0 { String::new() } else { format!("PARTITION BY {apart} ") };
+    // Groups are taken from the smallest up until there are enough of them.
+    let folded = "(small > 0 AND (people < {floor:UInt32} OR nth <= 2 OR people_before < {floor:UInt32}))";
+    let blanks: Vec<_> = groups[within..]
+        .iter()
+        .map(|group| format!("if({folded}, defaultValueOfArgumentType({group}), {group}) AS {group}"))
+        .collect();
+    format!(
+        "    SELECT * REPLACE ({blanks}), {folded} AS folded\n    FROM\n    (\n        SELECT *,\n            \
+         row_number() OVER ({apart}ORDER BY people, {by}) AS nth,\n            uniqExactMerge(visitor_count) OVER \
+         ({apart}ORDER BY people, {by} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS people_before,\n            \
+         countIf(people < {{floor:UInt32}}) OVER ({apart}) AS small\n        FROM\n        (\n            \
+         {grouped}\n        )\n    )",
+        blanks = blanks.join(", "),
+    )
 }

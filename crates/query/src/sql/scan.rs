@@ -289,13 +289,14 @@ impl<'a> Scan<'a> {
     }
 
     /// Visits that have an event which the filters let through.
-    fn visits_that_saw(&self, params: &mut Params) -> String {
+    pub(crate) fn visits_that_saw(&self, params: &mut Params) -> String {
         let mut seen = self.beside();
         let condition = predicate::render(&mut seen, params);
         format!("visit_id IN (SELECT visit_id FROM {} WHERE {})", seen.table(), seen.rows(condition))
     }
 
-    fn rows(&self, condition: Option<String>) -> String {
+    /// Which rows it is about, and of which its `WHERE` is made.
+    pub(crate) fn rows(&self, condition: Option<String>) -> String {
         let condition = condition.map(|condition| format!(" AND {condition}")).unwrap_or_default();
         format!("site_id = {{site:UInt32}} AND {}{condition}", self.coverage.window())
     }

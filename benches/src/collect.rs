@@ -100,9 +100,9 @@ impl Tables {
 async fn probes(server: &Server, ledger: &mut Ledger) -> Result<Vec<f64>> {
     let bearer = format!("Bearer {}", server.token().await?);
     let client = HttpClient::new(server.public());
+    // Without a filter, under which the privacy floor would fold the probes.
     let question = json!({
         "site_id": "example.com", "metrics": ["events"], "date_range": "all", "dimensions": ["event:name"],
-        "filters": [["contains", "event:name", ["Probe"]]], "pagination": {"limit": 1000},
     });
     let question = question.to_string();
     let (mut acknowledged, mut visible) = (Vec::new(), Vec::<Option<f64>>::new());

@@ -2,6 +2,7 @@
 
 mod explore;
 mod floor;
+mod hostile;
 mod questions;
 mod reference;
 mod traffic;
@@ -9,7 +10,9 @@ mod traffic;
 use std::sync::Arc;
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use passant_query::{Access, Answer, Goal, Permission, QueryState, Report, ReportRow, Request, Site, sql};
+use passant_query::{
+    Access, Answer, Goal, Permission, QueryState, Report, ReportRow, Request, Site, explore::Kind, sql,
+};
 use passant_store::Store;
 use passant_tests::TestEngine;
 use proptest::{
@@ -166,6 +169,16 @@ async fn every_statement_of_the_snapshots_runs() {
         let answer = answer.unwrap_or_else(|error| panic!("{name}: {:?}", std::error::Error::source(&error)));
         let expected = usize::from(request.dimensions.is_empty());
         assert_eq!(answer["results"].as_array().expect("rows").len(), expected, "{name}");
+    }
+    for (name, question) in questions["explorations"].as_object().expect("explorations") {
+        let mut body = question.clone();
+        let route = body.as_object_mut().expect("an object").remove("route").expect("a route");
+        let kind = Kind::all().find(|kind| kind.path() == route).expect("a route");
+        body["date_range"] = json!(["2026-06-01", "2026-06-07"]);
+        body["site_id"] = json!(site.domain);
+        let answer = state(engine.store()).explore(kind, &body, &site).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{name}: {:?}", std::error::Error::source(&error)));
+        assert!(answer["results"].is_array(), "{name}");
     }
 }
 

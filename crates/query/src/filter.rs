@@ -106,6 +106,8 @@ const VALUES_MAX: usize = 250;
 /// Clauses that one question may hold, and how deep they may nest: far above what a dashboard makes.
 const CLAUSES_MAX: usize = 100;
 const DEPTH_MAX: usize = 10;
+/// What visits did, in one question; each is a scan of its own.
+const HAS_DONE_MAX: usize = 10;
 
 impl Filter {
     /// Reads the `filters` key: a list whose members all hold.
@@ -120,7 +122,20 @@ impl Filter {
                 format!("too many clauses, expected at most {CLAUSES_MAX}"),
             ));
         }
+        if filters.iter().map(Self::has_done_count).sum::<usize>() > HAS_DONE_MAX {
+            let message = format!("too many of has_done and has_not_done, expected at most {HAS_DONE_MAX}");
+            return Err(Error::invalid("#/filters", message));
+        }
         Ok(filters)
+    }
+
+    fn has_done_count(&self) -> usize {
+        match self {
+            Self::And(filters) | Self::Or(filters) => filters.iter().map(Self::has_done_count).sum(),
+            Self::Not(filter) => filter.has_done_count(),
+            Self::HasDone(filter) => 1 + filter.has_done_count(),
+            Self::Segment(_) | Self::Clause(_) => 0,
+        }
     }
 
     /// Every clause on the event itself or its visit, in reading order; those on other events of the visit are not.

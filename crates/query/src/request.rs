@@ -84,6 +84,9 @@ pub struct Include {
 /// Most rows of one answer, and as many as it has unless told.
 pub const LIMIT_MAX: u64 = 10_000;
 
+/// Dimensions of one question; a row of more is read by nobody.
+const DIMENSIONS_MAX: usize = 10;
+
 const KEYS: &[&str] =
     &["site_id", "date_range", "metrics", "dimensions", "filters", "order_by", "include", "pagination"];
 
@@ -164,6 +167,10 @@ fn parse_metrics(value: &Value) -> Result<Vec<Metric>> {
 fn parse_dimensions(value: &Value) -> Result<Vec<Dimension>> {
     let list =
         value.as_array().ok_or_else(|| Error::invalid("#/dimensions", "expected a list of dimensions"))?;
+    if list.len() > DIMENSIONS_MAX {
+        let message = format!("{} dimensions are too many, expected at most {DIMENSIONS_MAX}", list.len());
+        return Err(Error::invalid("#/dimensions", message));
+    }
     let parse = |value: &Value| value.as_str().and_then(Dimension::parse);
     let dimensions = parse_distinct(list, "#/dimensions", parse, ("dimension", Dimension::names))?;
     match dimensions.iter().enumerate().filter(|(_, dimension)| dimension.is_time()).nth(1) {
@@ -201,6 +208,10 @@ fn parse_order(value: &Value, metrics: &[Metric], dimensions: &[Dimension]) -> R
     let list = value
         .as_array()
         .ok_or_else(|| Error::invalid("#/order_by", "expected a list of [name, direction]"))?;
+    if list.len() > metrics.len() + dimensions.len() {
+        let message = "expected at most one key for each of the queried metrics and dimensions";
+        return Err(Error::invalid("#/order_by", message));
+    }
     let one = |(index, value): (usize, &Value)| {
         let at = format!("#/order_by/{index}");
         let Some([by, direction]) = value.as_array().map(Vec::as_slice) else {

@@ -227,10 +227,15 @@ impl Traffic {
 
     /// One visit of one pageview at each instant.
     pub(super) fn of_pageviews(site: Site, instants: &[Timestamp]) -> Self {
+        Self::of_pageviews_at(site, PATHS[0], instants)
+    }
+
+    /// One visit of one pageview of this page at each instant.
+    pub(super) fn of_pageviews_at(site: Site, path: &'static str, instants: &[Timestamp]) -> Self {
         let plan = EventPlan {
             gap_seconds: 0,
             kind: Kind::Pageview,
-            path: PATHS[0],
+            path,
             host: HOSTS[0],
             plan: "",
             engagement_ms: 0,

@@ -5,28 +5,48 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{Goal, Request, Site};
+use crate::{
+    Goal, Request, Site,
+    explore::{Kind, Question},
+};
 
 /// Questions that the integration tests ask of a real engine, too.
 #[derive(Deserialize)]
 struct Questions {
     goals: Vec<Goal>,
     questions: BTreeMap<String, Value>,
+    /// Each with its route.
+    explorations: BTreeMap<String, Value>,
 }
 
 fn questions() -> Questions {
     serde_json::from_str(include_str!("questions.json")).unwrap()
 }
 
-/// The statement of a question of 2026-06-15, with its parameters under it.
-fn rendered(question: &Value) -> String {
+fn site() -> Site {
+    let site = Site::new(7, "example.org", TimeZone::get("Europe/Berlin").unwrap());
+    Site { goals: questions().goals.into(), ..site }
+}
+
+fn now() -> Timestamp {
+    "2026-06-15T12:00:00Z".parse().unwrap()
+}
+
+/// A question with the site and a week.
+fn body(question: &Value) -> Value {
     let mut body = json!({ "site_id": "example.org", "date_range": ["2026-06-01", "2026-06-07"] });
     body.as_object_mut().unwrap().extend(question.as_object().unwrap().clone());
-    let mut site = Site::new(7, "example.org", TimeZone::get("Europe/Berlin").unwrap());
-    site.goals = questions().goals.into();
-    let now = "2026-06-15T12:00:00Z".parse().unwrap();
-    let request = Request::parse(&body).unwrap();
-    let statement = report(&Report::resolve(&request, &site, now, None).unwrap());
+    body
+}
+
+/// The statement of a question.
+fn rendered(question: &Value) -> String {
+    let request = Request::parse(&body(question)).unwrap();
+    shown(&report(&Report::resolve(&request, &site(), now(), None).unwrap()))
+}
+
+/// A statement with its parameters under it.
+fn shown(statement: &Statement) -> String {
     let mut text = format!("{}\n", statement.sql());
     for (name, value) in statement.params() {
         let shown = match value {
@@ -42,6 +62,17 @@ fn rendered(question: &Value) -> String {
 fn renders_every_kind_of_question() {
     for (name, question) in questions().questions {
         insta::assert_snapshot!(name, rendered(&question));
+    }
+}
+
+#[test]
+fn renders_every_kind_of_exploration() {
+    for (name, question) in questions().explorations {
+        let mut body = body(&question);
+        let route = body.as_object_mut().unwrap().remove("route").unwrap();
+        let kind = Kind::all().find(|kind| kind.path() == route).unwrap();
+        let question = Question::parse(kind, &body, &site(), (now(), None)).unwrap();
+        insta::assert_snapshot!(name, shown(&exploration(&question)));
     }
 }
 

@@ -107,3 +107,19 @@ fn answers_in_the_shape_of_v1() {
     let breakdown = params(&[("property", "event:props:plan")]).reshaped(Kind::Breakdown, &answer);
     assert_eq!(breakdown, json!({ "results": [{ "plan": "pro", "visitors": 3 }] }));
 }
+
+#[test]
+fn a_bucket_that_may_be_folded_is_no_zero() {
+    let answer = json!({
+        "results": [
+            { "metrics": [9], "dimensions": ["01:00"] },
+            { "metrics": [6], "dimensions": ["(fewer than 5)"] },
+        ],
+        "meta": { "time_labels": ["01:00", "02:00"], "privacy_floor": { "rows_folded": true } },
+        "query": { "metrics": ["visitors"] },
+    });
+    assert_eq!(
+        params(&[]).reshaped(Kind::Timeseries, &answer),
+        json!({ "results": [{ "date": "01:00", "visitors": 9 }, { "date": "02:00", "visitors": null }] })
+    );
+}

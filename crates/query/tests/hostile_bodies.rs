@@ -3,6 +3,8 @@
 //! `corpus/bodies.json` holds questions with `@` where a text may stand, `corpus/texts.json` what attackers put there;
 //! the integration tests ask the same of a real engine. Here both are varied at random; nothing is run.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed, which is what it is for")]
+
 use std::sync::Arc;
 
 use jiff::{Timestamp, tz::TimeZone};

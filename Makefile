@@ -30,7 +30,10 @@ DEMO_EVENTS ?= 2000000
 LISTEN      ?= 127.0.0.1:8080
 # `make test`: a test of tests/it runs an engine and a server of its own, so more threads than this thrash two cores.
 TEST_THREADS ?= 4
-# `make fuzz`: cases of each property test; `make test` runs proptest's default, 256.
+# `make fuzz`: seconds for each target, and which targets, all if empty.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?=
+# `make properties`: cases of each property test; `make test` runs proptest's default, 256.
 FUZZ_CASES ?= 20000
 # `make soak`: minutes, until all counts are reached if empty; which faults (F1,F3), all if empty.
 SOAK_MINUTES ?=
@@ -42,7 +45,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test build run test check check-format check-lints test-rust test-tracker \
-        test-compose bench soak fuzz fmt clean build-fail-points
+        test-compose bench soak fuzz properties fmt clean build-fail-points
 
 all: help
 
@@ -50,7 +53,7 @@ help: ## this list
 	@echo 'Passant: make TARGET'
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort -s -t: -k1,1 | sed -E 's/^([a-z-]+):.*## /\1\t/' \
 		| while IFS=$$'\t' read -r target text; do printf '  %-14s %s\n' "$$target" "$$text"; done
-	@echo 'Variables: LISTEN=$(LISTEN) DEMO_EVENTS=$(DEMO_EVENTS) TEST_THREADS=$(TEST_THREADS) FUZZ_CASES=$(FUZZ_CASES) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_FAULTS=$(SOAK_FAULTS)'
+	@echo 'Variables: LISTEN=$(LISTEN) DEMO_EVENTS=$(DEMO_EVENTS) TEST_THREADS=$(TEST_THREADS) FUZZ_SECONDS=$(FUZZ_SECONDS) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_FAULTS=$(SOAK_FAULTS)'
 
 # ── What is needed ───────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -160,7 +163,27 @@ soak: build-fail-points ## every fault a great many times; goes on where the las
 	@exec $(TARGET_DIR)/release/soak --state $(TARGET_DIR)/soak/state.json --report $(SOAK_REPORT) \
 		$(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) $(if $(SOAK_FAULTS),--faults $(SOAK_FAULTS))
 
-fuzz: setup ## the property tests, FUZZ_CASES cases each
+# libFuzzer, led by coverage that stable Rust can count; a target directory of its own, since all is built differently.
+# What it finds lies in target/fuzz/found/; a find that matters becomes a seed in tests/fuzz/corpus/.
+FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-trace-compares \
+              -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+              -Cdebug-assertions=on -Ccodegen-units=4
+FUZZ_HOST  := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+fuzz: setup ## every parser of bytes from outside, FUZZ_SECONDS each; needs a C++ compiler; FUZZ_TARGETS=beacon for one
+	@command -v c++ >/dev/null || { echo '    c++ is not there: libFuzzer needs it (Debian: apt-get install g++)'; exit 1; }
+	$(call say,building the fuzzer)
+	@RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --release --locked -p passant-fuzz --features libfuzzer --bin fuzz \
+		--target $(FUZZ_HOST) --target-dir $(TARGET_DIR)/fuzz
+	@for target in $(if $(FUZZ_TARGETS),$(FUZZ_TARGETS),$(notdir $(wildcard tests/fuzz/corpus/*))); do \
+		printf '==> %s\n' "fuzzing $$target for $(FUZZ_SECONDS) s"; \
+		mkdir -p $(TARGET_DIR)/fuzz/corpus/$$target $(TARGET_DIR)/fuzz/found; \
+		PASSANT_FUZZ_TARGET=$$target $(TARGET_DIR)/fuzz/$(FUZZ_HOST)/release/fuzz -max_total_time=$(FUZZ_SECONDS) \
+			-timeout=10 -rss_limit_mb=2048 -max_len=65536 -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix=$(TARGET_DIR)/fuzz/found/$$target- \
+			$(TARGET_DIR)/fuzz/corpus/$$target tests/fuzz/corpus/$$target; \
+	done
+
+properties: setup ## the property tests, FUZZ_CASES cases each
 	$(call say,running the property tests with $(FUZZ_CASES) cases each)
 	@PROPTEST_CASES=$(FUZZ_CASES) INSTA_UPDATE=no $(CARGO) test --release --locked \
 		-p passant-engine -p passant-spool -p passant-ingest -p passant-store -p passant-query

@@ -32,6 +32,8 @@ mod front;
 mod job;
 mod lexer;
 mod lifetime;
+#[doc(hidden)]
+pub mod outside;
 mod queue;
 mod request;
 mod response;

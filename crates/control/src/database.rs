@@ -11,7 +11,10 @@ use rusqlite::Connection;
 use crate::error::{Error, Result};
 
 /// Applied in order; a released file is never edited. Adding one is a file and a row here.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_sites_and_tokens.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_sites_and_tokens.sql"),
+    include_str!("../migrations/0002_settings_and_definitions.sql"),
+];
 
 /// The open control data.
 pub struct Control {
@@ -75,6 +78,26 @@ mod tests {
         drop(Control::open(&path).expect("new"));
         Connection::open(&path).expect("open").pragma_update(None, "user_version", 99).expect("set");
         assert!(matches!(Control::open(&path), Err(Error::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn keeps_the_settings_of_a_file_of_the_first_version() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("control.sqlite");
+        let old = Connection::open(&path).expect("open");
+        old.execute_batch(MIGRATIONS[0]).expect("made");
+        old.execute_batch(
+            "INSERT INTO sites (domain, timezone, referrer_detail, allowed_hostnames, blocked_pages, created_at)
+             VALUES ('a.example', 'Europe/Berlin', 'page', 'a.example *.a.example', '', 0);
+             PRAGMA user_version = 1;",
+        )
+        .expect("filled");
+        drop(old);
+        let site = Control::open(&path).expect("migrated").site("a.example").expect("there");
+        assert_eq!(site.timezone, "Europe/Berlin");
+        assert_eq!(site.referrer_detail, crate::ReferrerDetail::Page);
+        assert_eq!(site.allowed_hostnames, ["a.example", "*.a.example"]);
+        assert!(site.blocked_pages.is_empty());
     }
 
     #[test]

@@ -12,6 +12,14 @@ pub enum Error {
     /// The site is not known.
     #[error("no site {0:?}; `passant site list` shows the sites there are")]
     UnknownSite(String),
+    /// The site has nothing of this kind under this number.
+    #[error("no {what} {id}")]
+    Unknown {
+        /// What was meant, as in "goal".
+        what: &'static str,
+        /// The number.
+        id: u64,
+    },
     /// The file is newer than this program.
     #[error("the control data is at version {found}, this passant knows {known}: run the newer passant")]
     Newer {

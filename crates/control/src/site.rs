@@ -1,11 +1,13 @@
-//! Sites and their settings.
+//! Sites: each with everything that is set for it.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use rusqlite::{OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::Control;
 use crate::error::{Error, Result};
+use crate::setting::{Setting, entries, normal_domain};
 
 /// A tracked property.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +24,9 @@ pub struct Site {
     pub allowed_hostnames: Vec<String>,
     /// Pages whose beacons are discarded.
     pub blocked_pages: Vec<String>,
+    /// Fewest visitors of a row that is shown where a report is narrowed; 1 shows all.
+    pub privacy_floor_visitors: u32,
+    settings: HashMap<String, String>,
 }
 
 /// How much of a referrer is kept.
@@ -34,47 +39,42 @@ pub enum ReferrerDetail {
     Page,
 }
 
-/// One setting of a site with its new value: adding one is a variant here and an option of `passant site set`.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Setting {
-    /// IANA name of the time zone that its days are counted in.
-    Timezone(String),
-    /// How much of a referrer is kept.
-    Referrer(ReferrerDetail),
-    /// Hosts whose beacons are taken; empty takes any.
-    Hostnames(Vec<String>),
-    /// Pages whose beacons are discarded, `*` for any characters.
-    BlockedPages(Vec<String>),
+/// A site that is gone, and whose events may still be somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemovedSite {
+    /// Its number.
+    pub id: u32,
+    /// When it was removed.
+    pub removed_at: Timestamp,
 }
 
-impl ReferrerDetail {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Domain => "domain",
-            Self::Page => "page",
+impl Site {
+    fn new(id: u32, domain: String, settings: HashMap<String, String>) -> Self {
+        let value = |setting: Setting| {
+            let facts = setting.facts();
+            settings.get(facts.name).map_or(facts.default, String::as_str)
+        };
+        Self {
+            id,
+            domain,
+            timezone: value(Setting::Timezone).to_owned(),
+            referrer_detail: match value(Setting::Referrer) {
+                "page" => ReferrerDetail::Page,
+                _ => ReferrerDetail::Domain,
+            },
+            allowed_hostnames: entries(value(Setting::Hostnames)),
+            blocked_pages: entries(value(Setting::BlockedPages)),
+            // What was stored has been checked; were it not, all would be folded rather than shown.
+            privacy_floor_visitors: value(Setting::PrivacyFloor).parse().unwrap_or(u32::MAX),
+            settings,
         }
     }
 
-    fn from_stored(text: &str) -> Self {
-        if text == "page" { Self::Page } else { Self::Domain }
+    /// The value of a setting, as text.
+    pub fn value(&self, setting: Setting) -> &str {
+        let facts = setting.facts();
+        self.settings.get(facts.name).map_or(facts.default, String::as_str)
     }
-}
-
-const COLUMNS: &str = "id, domain, timezone, referrer_detail, allowed_hostnames, blocked_pages";
-
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Site> {
-    Ok(Site {
-        id: row.get(0)?,
-        domain: row.get(1)?,
-        timezone: row.get(2)?,
-        referrer_detail: ReferrerDetail::from_stored(&row.get::<_, String>(3)?),
-        allowed_hostnames: words(&row.get::<_, String>(4)?),
-        blocked_pages: words(&row.get::<_, String>(5)?),
-    })
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split_whitespace().map(str::to_owned).collect()
 }
 
 impl Control {
@@ -84,10 +84,18 @@ impl Control {
     /// When the file cannot be read.
     pub fn sites(&self) -> Result<Vec<Site>> {
         let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM sites ORDER BY domain"))?;
-        let sites = statement.query_map([], from_row)?.collect::<rusqlite::Result<_>>()?;
-        Ok(sites)
+        let mut settings: HashMap<u32, HashMap<String, String>> = HashMap::new();
+        let mut statement = connection.prepare_cached("SELECT site_id, name, value FROM settings")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            settings.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
+        }
+        let mut statement = connection.prepare_cached("SELECT id, domain FROM sites ORDER BY domain")?;
+        let sites = statement.query_map([], |row| {
+            let id = row.get(0)?;
+            Ok(Site::new(id, row.get(1)?, settings.remove(&id).unwrap_or_default()))
+        })?;
+        Ok(sites.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The site of a domain.
@@ -95,12 +103,9 @@ impl Control {
     /// # Errors
     /// [`Error::UnknownSite`] when there is none.
     pub fn site(&self, domain: &str) -> Result<Site> {
-        let domain = normal_domain(domain)?;
-        let found = self
-            .connection()
-            .query_row(&format!("SELECT {COLUMNS} FROM sites WHERE domain = ?1"), [&domain], from_row)
-            .optional()?;
-        found.ok_or(Error::UnknownSite(domain))
+        // A name that no site can have is one that none has.
+        let domain = normal_domain(domain).map_err(|_| Error::UnknownSite(domain.to_owned()))?;
+        find(&self.connection(), &domain)?.ok_or(Error::UnknownSite(domain))
     }
 
     /// Adds a site.
@@ -109,18 +114,41 @@ impl Control {
     /// [`Error::Refused`] for a domain or time zone that is none, and for a domain that is there already.
     pub fn add_site(&self, domain: &str, timezone: &str, now: Timestamp) -> Result<Site> {
         let domain = normal_domain(domain)?;
-        let timezone = known_timezone(timezone)?;
-        let inserted = self.connection().execute(
-            "INSERT INTO sites (domain, timezone, created_at) VALUES (?1, ?2, ?3) ON CONFLICT (domain) DO NOTHING",
-            params![domain, timezone, now.as_second()],
+        let timezone = Setting::Timezone.checked(timezone)?;
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        let inserted = transaction.execute(
+            "INSERT INTO sites (domain, created_at) VALUES (?1, ?2) ON CONFLICT (domain) DO NOTHING",
+            params![domain, now.as_second()],
         )?;
         if inserted == 0 {
-            return Err(Error::Refused(format!("site {domain:?} exists already")));
+            return Err(exists(&domain));
         }
+        let id = u32::try_from(transaction.last_insert_rowid()).unwrap_or(u32::MAX);
+        store(&transaction, id, (Setting::Timezone, &timezone))?;
+        transaction.commit()?;
+        drop(connection);
         self.site(&domain)
     }
 
-    /// Removes a site with its tokens and imports; its events are the store's matter.
+    /// Gives a site another domain; its number and its events stay.
+    ///
+    /// # Errors
+    /// [`Error::UnknownSite`], and [`Error::Refused`] for a domain that is none or another site's.
+    pub fn rename_site(&self, domain: &str, new: &str) -> Result<Site> {
+        let new = normal_domain(new)?;
+        let site = self.site(domain)?;
+        let renamed = self
+            .connection()
+            .execute("UPDATE OR IGNORE sites SET domain = ?1 WHERE id = ?2", params![new, site.id])?;
+        if renamed == 0 {
+            return Err(exists(&new));
+        }
+        self.site(&new)
+    }
+
+    /// Removes a site with all that was set and defined for it; its events are the store's matter, until when it is
+    /// among [`Self::removed_sites`].
     ///
     /// # Errors
     /// [`Error::UnknownSite`] when there is none.
@@ -130,63 +158,69 @@ impl Control {
         Ok(site)
     }
 
-    /// Changes one setting of a site.
+    /// Sites that are gone, and whose events may still be somewhere.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn removed_sites(&self) -> Result<Vec<RemovedSite>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT id, removed_at FROM removed_sites ORDER BY id")?;
+        let sites = statement.query_map([], |row| {
+            let removed_at = Timestamp::from_second(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH);
+            Ok(RemovedSite { id: row.get(0)?, removed_at })
+        })?;
+        Ok(sites.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Notes that no event of a removed site is left anywhere.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn forget_removed_site(&self, id: u32) -> Result<()> {
+        self.connection().execute("DELETE FROM removed_sites WHERE id = ?1", [id])?;
+        Ok(())
+    }
+
+    /// Changes settings of a site: all of them, or none where one makes no sense.
     ///
     /// # Errors
     /// [`Error::UnknownSite`], and [`Error::Refused`] for a value that makes no sense.
-    pub fn set_site(&self, domain: &str, setting: Setting) -> Result<Site> {
+    pub fn set_site(&self, domain: &str, settings: &[(Setting, String)]) -> Result<Site> {
         let site = self.site(domain)?;
-        let (column, value) = match setting {
-            Setting::Timezone(name) => ("timezone", known_timezone(&name)?),
-            Setting::Referrer(detail) => ("referrer_detail", detail.as_str().to_owned()),
-            Setting::Hostnames(hosts) => {
-                ("allowed_hostnames", patterns(&hosts, |host| normal_domain(&host.replace('*', "x")))?)
-            }
-            Setting::BlockedPages(pages) => ("blocked_pages", patterns(&pages, a_path)?),
-        };
-        self.connection()
-            .execute(&format!("UPDATE sites SET {column} = ?1 WHERE id = ?2"), params![value, site.id])?;
+        let mut connection = self.connection();
+        let transaction = connection.transaction()?;
+        for (setting, value) in settings {
+            store(&transaction, site.id, (*setting, &setting.checked(value)?))?;
+        }
+        transaction.commit()?;
+        drop(connection);
         self.site(domain)
     }
 }
 
-/// Lower case, without scheme, `www.` or a trailing slash; a path or a space is refused.
-fn normal_domain(text: &str) -> Result<String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
-    let bare = bare.trim_end_matches('/');
-    let bare = bare.strip_prefix("www.").unwrap_or(bare);
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
-    if bare.is_empty() || bare.len() > 253 || !bare.chars().all(allowed) {
-        return Err(Error::Refused(format!("{text:?} is not a domain, expected one like \"example.com\"")));
-    }
-    Ok(bare.to_owned())
+fn find(connection: &Connection, domain: &str) -> Result<Option<Site>> {
+    let id: Option<u32> = connection
+        .prepare_cached("SELECT id FROM sites WHERE domain = ?1")?
+        .query_row([domain], |row| row.get(0))
+        .optional()?;
+    let Some(id) = id else { return Ok(None) };
+    let mut statement = connection.prepare_cached("SELECT name, value FROM settings WHERE site_id = ?1")?;
+    let settings = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Some(Site::new(id, domain.to_owned(), settings.collect::<rusqlite::Result<_>>()?)))
 }
 
-/// Patterns that each pass a check, with a blank between them.
-fn patterns<T>(patterns: &[String], check: impl Fn(&str) -> Result<T>) -> Result<String> {
-    for pattern in patterns {
-        check(pattern)?;
-    }
-    Ok(patterns.join(" "))
+fn store(connection: &Connection, site_id: u32, (setting, value): (Setting, &str)) -> Result<()> {
+    connection.execute(
+        "INSERT INTO settings (site_id, name, value) VALUES (?1, ?2, ?3)
+         ON CONFLICT (site_id, name) DO UPDATE SET value = excluded.value",
+        params![site_id, setting.facts().name, value],
+    )?;
+    Ok(())
 }
 
-fn a_path(text: &str) -> Result<()> {
-    let fits = (text.starts_with('/') || text.starts_with('*')) && !text.contains(char::is_whitespace);
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\"")))
-    }
-}
-
-fn known_timezone(name: &str) -> Result<String> {
-    match TimeZone::get(name) {
-        Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
-        Err(_) => {
-            Err(Error::Refused(format!("{name:?} is not a time zone, expected one like \"Europe/Berlin\"")))
-        }
-    }
+fn exists(domain: &str) -> Error {
+    Error::Refused(format!("site {domain:?} exists already"))
 }
 
 #[cfg(test)]
@@ -206,20 +240,50 @@ mod tests {
             .add_site("https://www.Example.com/", "Europe/Berlin", Timestamp::UNIX_EPOCH)
             .expect("added");
         assert_eq!((added.domain.as_str(), added.timezone.as_str()), ("example.com", "Europe/Berlin"));
-        control.set_site("example.com", Setting::Referrer(ReferrerDetail::Page)).expect("set");
-        control.set_site("example.com", Setting::Hostnames(vec!["shop.example.com".into()])).expect("set");
+        assert_eq!(added.privacy_floor_visitors, 5);
+        let settings = [
+            (Setting::Referrer, "page".to_owned()),
+            (Setting::Hostnames, "shop.example.com, *.example.com".to_owned()),
+            (Setting::PrivacyFloor, "1".to_owned()),
+        ];
+        control.set_site("example.com", &settings).expect("set");
         let site = control.site("example.com").expect("there");
         assert_eq!(site.referrer_detail, ReferrerDetail::Page);
-        assert_eq!(site.allowed_hostnames, ["shop.example.com"]);
+        assert_eq!(site.allowed_hostnames, ["shop.example.com", "*.example.com"]);
+        assert_eq!(site.privacy_floor_visitors, 1);
+        assert_eq!(control.sites().expect("sites"), [site]);
     }
 
     #[test]
-    fn never_gives_a_number_twice() {
+    fn changes_nothing_where_one_of_several_settings_makes_no_sense() {
+        let (_directory, control) = control();
+        let before = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
+        let settings = [(Setting::Referrer, "page".to_owned()), (Setting::PrivacyFloor, "0".to_owned())];
+        assert!(matches!(control.set_site("a.example", &settings), Err(Error::Refused(_))));
+        assert_eq!(control.site("a.example").expect("there"), before);
+    }
+
+    #[test]
+    fn never_gives_a_number_twice_and_remembers_what_is_to_be_erased() {
         let (_directory, control) = control();
         let first = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         control.remove_site("a.example").expect("removed");
+        let removed = control.removed_sites().expect("read");
+        assert_eq!(removed.iter().map(|site| site.id).collect::<Vec<_>>(), [first.id]);
         let second = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         assert!(second.id > first.id);
+        control.forget_removed_site(first.id).expect("forgotten");
+        assert!(control.removed_sites().expect("read").is_empty());
+    }
+
+    #[test]
+    fn gives_a_site_another_domain_but_not_another_sites() {
+        let (_directory, control) = control();
+        let site = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
+        control.add_site("b.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
+        assert_eq!(control.rename_site("a.example", "www.c.example").expect("renamed").id, site.id);
+        assert!(matches!(control.site("a.example"), Err(Error::UnknownSite(_))));
+        assert!(matches!(control.rename_site("c.example", "b.example"), Err(Error::Refused(_))));
     }
 
     #[test]

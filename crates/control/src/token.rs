@@ -1,10 +1,13 @@
 //! API tokens: shown once, stored as a hash.
+//!
+//! Invariant: a token that is revoked or past its end grants nothing from that moment on, in every process.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
 
 use crate::database::Control;
 use crate::error::{Error, Result};
+use crate::goal::refused;
 use crate::site::Site;
 
 /// What a token allows.
@@ -12,6 +15,8 @@ use crate::site::Site;
 pub enum Scope {
     /// Read reports.
     StatsRead,
+    /// Add, change and remove sites and what is defined for them.
+    SitesProvision,
 }
 
 /// What the holder of a token may do.
@@ -23,8 +28,40 @@ pub struct Grant {
     pub site_id: Option<u32>,
 }
 
+/// A token that is to be.
+#[derive(Clone, Debug)]
+pub struct NewToken<'a> {
+    /// What it allows.
+    pub scope: Scope,
+    /// The one site it is for; `None` is all sites.
+    pub site: Option<&'a Site>,
+    /// What tells it from others in a list; may be empty.
+    pub name: String,
+    /// From when on it grants nothing; `None` is never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token as it can be listed: all but its text, which is kept nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Its number, to revoke it by.
+    pub id: u64,
+    /// What tells it from others.
+    pub name: String,
+    /// What it allows.
+    pub scope: Scope,
+    /// Domain of the one site it is for; `None` is all sites.
+    pub domain: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// From when on it grants nothing.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// Every scope and its name: adding one is a variant and a row here.
-const SCOPES: &[(Scope, &str)] = &[(Scope::StatsRead, "stats:read")];
+const SCOPES: &[(Scope, &str)] =
+    &[(Scope::StatsRead, "stats:read"), (Scope::SitesProvision, "sites:provision")];
+const NAME_CHARACTERS_MAX: usize = 120;
 
 impl Scope {
     /// Its name in commands and in the file.
@@ -51,34 +88,91 @@ impl Grant {
     }
 }
 
+impl NewToken<'_> {
+    /// A token for all sites and for ever.
+    pub fn new(scope: Scope) -> Self {
+        Self { scope, site: None, name: String::new(), expires_at: None }
+    }
+}
+
 impl Control {
     /// Makes a token and returns its text, which is kept nowhere.
     ///
     /// # Errors
-    /// When the file cannot be written or the system has no randomness.
-    pub fn create_token(&self, scope: Scope, site: Option<&Site>, now: Timestamp) -> Result<String> {
+    /// [`Error::Refused`] for one that has ended already, and when the file cannot be written or the system has no
+    /// randomness.
+    pub fn create_token(&self, token: &NewToken<'_>, now: Timestamp) -> Result<String> {
+        if token.expires_at.is_some_and(|end| end <= now) {
+            return Err(refused("the token would have ended already".into()));
+        }
+        if token.name.chars().count() > NAME_CHARACTERS_MAX || token.name.chars().any(char::is_control) {
+            return Err(refused(format!("the name, expected at most {NAME_CHARACTERS_MAX} characters")));
+        }
         let mut secret = [0u8; 20];
         getrandom::fill(&mut secret).map_err(|error| Error::Io(std::io::Error::other(error)))?;
-        let token =
-            format!("passant_{}", secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let text = format!("passant_{}", secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
         self.connection().execute(
-            "INSERT INTO tokens (hash, scope, site_id, created_at) VALUES (?1, ?2, ?3, ?4)",
-            params![hash(&token), scope.as_str(), site.map(|site| site.id), now.as_second()],
+            "INSERT INTO tokens (hash, scope, site_id, created_at, name, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                hash(&text),
+                token.scope.as_str(),
+                token.site.map(|site| site.id),
+                now.as_second(),
+                token.name,
+                token.expires_at.map(Timestamp::as_second),
+            ],
         )?;
-        Ok(token)
+        Ok(text)
     }
 
-    /// What the holder of `token` may do; `None` for one that we never gave.
+    /// What the holder of `token` may do at `now`; `None` for one that we never gave, that was revoked or has ended.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn grant(&self, token: &str) -> Result<Option<Grant>> {
+    pub fn grant(&self, token: &str, now: Timestamp) -> Result<Option<Grant>> {
         let found: Option<(String, Option<u32>)> = self
             .connection()
-            .prepare_cached("SELECT scope, site_id FROM tokens WHERE hash = ?1")?
-            .query_row([hash(token)], |row| Ok((row.get(0)?, row.get(1)?)))
+            .prepare_cached(
+                "SELECT scope, site_id FROM tokens WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
+            )?
+            .query_row(params![hash(token), now.as_second()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         found.map(|(scope, site_id)| Ok(Grant { scope: scope.parse()?, site_id })).transpose()
+    }
+
+    /// All tokens, the oldest first, those that have ended too.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn tokens(&self) -> Result<Vec<Token>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT tokens.id, name, scope, domain, tokens.created_at, expires_at
+             FROM tokens LEFT JOIN sites ON sites.id = site_id ORDER BY tokens.id",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut found = Vec::new();
+        let instant = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+        while let Some(row) = rows.next()? {
+            found.push(Token {
+                id: row.get::<_, i64>(0)?.unsigned_abs(),
+                name: row.get(1)?,
+                scope: row.get::<_, String>(2)?.parse()?,
+                domain: row.get(3)?,
+                created_at: instant(row.get(4)?),
+                expires_at: row.get::<_, Option<i64>>(5)?.map(instant),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Ends a token.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when there is none of this number.
+    pub fn revoke_token(&self, id: u64) -> Result<()> {
+        let removed = self.connection().execute("DELETE FROM tokens WHERE id = ?1", [id.cast_signed()])?;
+        if removed == 0 { Err(Error::Unknown { what: "token", id }) } else { Ok(()) }
     }
 }
 
@@ -90,24 +184,47 @@ fn hash(token: &str) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::control_with_site;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     #[test]
     fn grants_what_it_was_made_for_and_keeps_no_secret() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("control.sqlite");
-        let control = Control::open(&path).expect("open");
-        let site = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
-        let all = control.create_token(Scope::StatsRead, None, Timestamp::UNIX_EPOCH).expect("made");
-        let one = control.create_token(Scope::StatsRead, Some(&site), Timestamp::UNIX_EPOCH).expect("made");
-        let grant = |token: &str| control.grant(token).expect("read");
+        let (directory, control, site) = control_with_site();
+        let all = control.create_token(&NewToken::new(Scope::StatsRead), NOW).expect("made");
+        let one = NewToken { site: Some(&site), ..NewToken::new(Scope::SitesProvision) };
+        let one = control.create_token(&one, NOW).expect("made");
+        let grant = |token: &str| control.grant(token, NOW).expect("read");
         assert!(grant(&all).expect("granted").allows(Scope::StatsRead, 99));
-        assert!(grant(&one).expect("granted").allows(Scope::StatsRead, site.id));
-        assert!(!grant(&one).expect("granted").allows(Scope::StatsRead, 99));
+        assert!(!grant(&all).expect("granted").allows(Scope::SitesProvision, 99));
+        assert!(grant(&one).expect("granted").allows(Scope::SitesProvision, site.id));
+        assert!(!grant(&one).expect("granted").allows(Scope::SitesProvision, 99));
         assert_eq!(grant("passant_00"), None);
         drop(control);
         for entry in std::fs::read_dir(directory.path()).expect("list") {
             let bytes = std::fs::read(entry.expect("entry").path()).expect("read");
             assert!(!bytes.windows(all.len()).any(|window| window == all.as_bytes()));
         }
+    }
+
+    #[test]
+    fn grants_nothing_once_it_has_ended_or_is_revoked() {
+        let (_directory, control, site) = control_with_site();
+        let end = Timestamp::from_second(60).expect("instant");
+        let token = NewToken {
+            site: Some(&site),
+            name: "Grafana".into(),
+            expires_at: Some(end),
+            ..NewToken::new(Scope::StatsRead)
+        };
+        let text = control.create_token(&token, NOW).expect("made");
+        assert!(matches!(control.create_token(&token, end), Err(Error::Refused(_))));
+        assert!(control.grant(&text, Timestamp::from_second(59).expect("instant")).expect("read").is_some());
+        assert!(control.grant(&text, end).expect("read").is_none());
+        let listed = control.tokens().expect("read");
+        assert_eq!((listed[0].name.as_str(), listed[0].domain.as_deref()), ("Grafana", Some("a.example")));
+        control.revoke_token(listed[0].id).expect("revoked");
+        assert!(control.grant(&text, NOW).expect("read").is_none());
+        assert!(matches!(control.revoke_token(listed[0].id), Err(Error::Unknown { .. })));
     }
 }

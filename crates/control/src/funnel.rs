@@ -1,0 +1,240 @@
+//! Funnels: goals as steps that a visitor takes one after the other.
+
+use rusqlite::{Connection, params};
+
+use crate::database::Control;
+use crate::error::{Error, Result};
+use crate::goal::{named, refused};
+use crate::site::Site;
+
+/// Steps towards something, each a goal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Funnel {
+    /// Its number, never used again.
+    pub id: u64,
+    /// What reports call it; no two of a site have the same.
+    pub name: String,
+    /// Numbers of its goals, the first step first.
+    pub steps: Vec<u64>,
+    /// Whether the steps have to come in this order.
+    pub order: StepOrder,
+    /// What has to hold all of the steps.
+    pub within: Within,
+}
+
+/// A funnel that is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewFunnel {
+    /// What reports are to call it.
+    pub name: String,
+    /// Numbers of its goals.
+    pub steps: Vec<u64>,
+    /// Whether the steps have to come in this order.
+    pub order: StepOrder,
+    /// What has to hold all of the steps.
+    pub within: Within,
+}
+
+/// Whether steps have to come in the funnel's order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StepOrder {
+    /// Each after the one before.
+    #[default]
+    Strict,
+    /// In any order.
+    Any,
+}
+
+/// What has to hold all steps of a funnel. A visitor is nobody's beyond a day, so that there is nothing longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Within {
+    /// One visit.
+    #[default]
+    Visit,
+    /// One visitor's day at the site.
+    SiteDay,
+}
+
+const ORDERS: &[(StepOrder, &str)] = &[(StepOrder::Strict, "strict"), (StepOrder::Any, "any")];
+const WITHINS: &[(Within, &str)] = &[(Within::Visit, "visit"), (Within::SiteDay, "site_day")];
+const STEPS_MIN: usize = 2;
+const STEPS_MAX: usize = 8;
+const FUNNELS_MAX: usize = 200;
+
+/// Looks a member of a closed set up by its name.
+fn member<T: Copy>(table: &[(T, &'static str)], key: &str, text: &str) -> Result<T> {
+    table.iter().find(|(_, name)| *name == text).map(|(member, _)| *member).ok_or_else(|| {
+        let names: Vec<_> = table.iter().map(|(_, name)| *name).collect();
+        refused(format!("{key} {text:?}, expected {}", names.join(" or ")))
+    })
+}
+
+impl StepOrder {
+    /// Its name in the file, the API and commands.
+    pub fn as_str(self) -> &'static str {
+        ORDERS.iter().find(|(order, _)| *order == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl std::str::FromStr for StepOrder {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        member(ORDERS, "order", text)
+    }
+}
+
+impl Within {
+    /// Its name in the file, the API and commands.
+    pub fn as_str(self) -> &'static str {
+        WITHINS.iter().find(|(within, _)| *within == self).map_or("", |(_, name)| name)
+    }
+}
+
+impl std::str::FromStr for Within {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        member(WITHINS, "within", text)
+    }
+}
+
+impl Control {
+    /// The funnels of a site, in the order in which they were made.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn funnels(&self, site: &Site) -> Result<Vec<Funnel>> {
+        funnels(&self.connection(), site)
+    }
+
+    /// Makes a funnel; one that is there already with the same name and meaning is returned as it is.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for too few or too many steps, a step that is no goal of the site, and a name that another
+    /// funnel has.
+    pub fn add_funnel(&self, site: &Site, funnel: NewFunnel) -> Result<Funnel> {
+        let NewFunnel { name, steps, order, within } = funnel;
+        let name = named(&name, "name")?;
+        if !(STEPS_MIN..=STEPS_MAX).contains(&steps.len()) {
+            let found = steps.len();
+            return Err(refused(format!("{found} steps, expected {STEPS_MIN} to {STEPS_MAX} goals")));
+        }
+        let goals = self.goals(site)?;
+        if let Some(step) = steps.iter().find(|step| !goals.iter().any(|goal| goal.id == **step)) {
+            return Err(refused(format!("step {step} is no goal of {}", site.domain)));
+        }
+        let repeated = steps.iter().enumerate().find(|(index, step)| steps[..*index].contains(step));
+        if let Some((_, step)) = repeated {
+            return Err(refused(format!("goal {step} is a step twice")));
+        }
+        let mut connection = self.connection();
+        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let known = funnels(&transaction, site)?;
+        if known.len() >= FUNNELS_MAX {
+            return Err(refused(format!("the site has {FUNNELS_MAX} funnels already, which is the most")));
+        }
+        if let Some(known) = known.into_iter().find(|known| known.name == name) {
+            let same = known.steps == steps && known.order == order && known.within == within;
+            return if same { Ok(known) } else { Err(refused(format!("a funnel {name:?} exists already"))) };
+        }
+        transaction.execute(
+            "INSERT INTO funnels (site_id, name, step_order, within) VALUES (?1, ?2, ?3, ?4)",
+            params![site.id, name, order.as_str(), within.as_str()],
+        )?;
+        let id = transaction.last_insert_rowid();
+        for (position, goal) in (0i64..).zip(&steps) {
+            transaction.execute(
+                "INSERT INTO funnel_steps (funnel_id, position, goal_id) VALUES (?1, ?2, ?3)",
+                params![id, position, goal.cast_signed()],
+            )?;
+        }
+        transaction.commit()?;
+        Ok(Funnel { id: id.unsigned_abs(), name, steps, order, within })
+    }
+
+    /// Removes a funnel; its goals stay.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the site has none of this number.
+    pub fn remove_funnel(&self, site: &Site, id: u64) -> Result<()> {
+        self.remove_definition(("funnels", "funnel"), site, id)
+    }
+}
+
+fn funnels(connection: &Connection, site: &Site) -> Result<Vec<Funnel>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, name, step_order, within FROM funnels WHERE site_id = ?1 ORDER BY id")?;
+    let mut steps = connection
+        .prepare_cached("SELECT goal_id FROM funnel_steps WHERE funnel_id = ?1 ORDER BY position")?;
+    let mut found = Vec::new();
+    let mut rows = statement.query([site.id])?;
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let goals = steps.query_map([id], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
+        found.push(Funnel {
+            id: id.unsigned_abs(),
+            name: row.get(1)?,
+            steps: goals.collect::<rusqlite::Result<_>>()?,
+            order: row.get::<_, String>(2)?.parse()?,
+            within: row.get::<_, String>(3)?.parse()?,
+        });
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::control_with_site;
+    use crate::goal::{GoalKind, NewGoal};
+
+    fn funnel(steps: &[u64]) -> NewFunnel {
+        let steps = steps.to_vec();
+        NewFunnel { name: "Checkout".into(), steps, order: StepOrder::Any, within: Within::SiteDay }
+    }
+
+    #[test]
+    fn keeps_its_steps_in_order_and_its_goals_from_being_removed() {
+        let (_directory, control, site) = control_with_site();
+        let goals: Vec<u64> = ["/c", "/a", "/b"]
+            .map(|page| control.add_goal(&site, NewGoal::new(GoalKind::Page(page.into()))).expect("added").id)
+            .into();
+        let steps = [goals[2], goals[0], goals[1]];
+        let added = control.add_funnel(&site, funnel(&steps)).expect("added");
+        assert_eq!(control.add_funnel(&site, funnel(&steps)).expect("found"), added);
+        assert_eq!(control.funnels(&site).expect("read"), [added.clone()]);
+        assert_eq!((added.steps.as_slice(), added.within), (steps.as_slice(), Within::SiteDay));
+        let words = control.remove_goal(&site, goals[0]).expect_err("in use").to_string();
+        assert!(words.contains("is a step of the funnel \"Checkout\""), "{words}");
+        control.remove_funnel(&site, added.id).expect("removed");
+        control.remove_goal(&site, goals[0]).expect("free again");
+        assert!(matches!(control.remove_funnel(&site, added.id), Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn goes_with_its_site() {
+        let (_directory, control, site) = control_with_site();
+        let goals =
+            ["/a", "/b"].map(|page| control.add_goal(&site, NewGoal::new(GoalKind::Page(page.into()))));
+        let steps = goals.map(|goal| goal.expect("added").id);
+        control.add_funnel(&site, funnel(&steps)).expect("added");
+        control.remove_site(&site.domain).expect("removed");
+        assert!(control.funnels(&site).expect("read").is_empty());
+        assert!(control.goals(&site).expect("read").is_empty());
+    }
+
+    #[test]
+    fn refuses_too_few_steps_and_steps_that_are_no_goals_of_the_site() {
+        let (_directory, control, site) = control_with_site();
+        let goal = control.add_goal(&site, NewGoal::new(GoalKind::Page("/a".into()))).expect("added").id;
+        for (steps, words) in [
+            (vec![goal], "1 steps, expected 2 to 8 goals"),
+            (vec![goal; 9], "9 steps, expected 2 to 8 goals"),
+            (vec![goal, 99], "step 99 is no goal of a.example"),
+            (vec![goal, goal], "goal 1 is a step twice"),
+        ] {
+            assert_eq!(control.add_funnel(&site, funnel(&steps)).expect_err("refused").to_string(), words);
+        }
+    }
+}

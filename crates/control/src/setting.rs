@@ -1,0 +1,204 @@
+//! What can be set for a site: one table, one row a setting.
+//!
+//! Invariant: what is stored has passed its row's check, so that reading it back cannot fail. A value is text here and in
+//! the file; what it means to the rest stands in [`Site`](crate::Site).
+
+use jiff::tz::TimeZone;
+
+use crate::error::{Error, Result};
+
+/// Something that can be set for a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Setting {
+    /// IANA name of the time zone that its days are counted in.
+    Timezone,
+    /// How much of a referrer is kept.
+    Referrer,
+    /// Hosts whose beacons are taken.
+    Hostnames,
+    /// Pages whose beacons are discarded.
+    BlockedPages,
+    /// Fewest visitors of a row that is shown where a filter narrows a report.
+    PrivacyFloor,
+}
+
+/// What is known of one setting.
+pub struct SettingFacts {
+    /// Which.
+    pub setting: Setting,
+    /// Its name in the file, in the API and, with dashes, on the command line.
+    pub name: &'static str,
+    /// What stands for its value in a usage line.
+    pub placeholder: &'static str,
+    /// What it does, for `--help`.
+    pub help: &'static str,
+    /// What holds where nothing is set.
+    pub default: &'static str,
+    /// Reads a value; what is returned is stored.
+    check: fn(&str) -> Result<String>,
+}
+
+/// Every setting: adding one is a variant and a row here, and a field of [`Site`](crate::Site) for who reads it.
+pub const SETTINGS: &[SettingFacts] = &[
+    SettingFacts {
+        setting: Setting::Timezone,
+        name: "timezone",
+        placeholder: "TZ",
+        help: "IANA name of the time zone that its days are counted in",
+        default: "UTC",
+        check: known_timezone,
+    },
+    SettingFacts {
+        setting: Setting::Referrer,
+        name: "referrer",
+        placeholder: "domain|page",
+        help: "How much of a referrer is kept: its domain, or host and path",
+        default: "domain",
+        check: referrer,
+    },
+    SettingFacts {
+        setting: Setting::Hostnames,
+        name: "hostnames",
+        placeholder: "HOSTS",
+        help: "Hosts whose beacons are taken, comma between them, `*` for any characters; \"\" takes any",
+        default: "",
+        check: |text| list(text, |host| normal_domain(&host.replace('*', "x")).map(drop)),
+    },
+    SettingFacts {
+        setting: Setting::BlockedPages,
+        name: "blocked_pages",
+        placeholder: "PATHS",
+        help: "Pages whose beacons are discarded, comma between them, `*` for any characters; \"\" discards none",
+        default: "",
+        check: |text| list(text, a_path),
+    },
+    SettingFacts {
+        setting: Setting::PrivacyFloor,
+        name: "privacy_floor",
+        placeholder: "VISITORS",
+        help: "Fewest visitors of a row that is shown where a filter narrows a report or the public reads it; 1 shows all",
+        default: "5",
+        check: privacy_floor,
+    },
+];
+
+/// A greater floor would fold whole sites away.
+const PRIVACY_FLOOR_MAX: u32 = 1_000;
+
+impl Setting {
+    /// What is known of it.
+    pub fn facts(self) -> &'static SettingFacts {
+        SETTINGS
+            .iter()
+            .find(|facts| facts.setting == self)
+            .expect("a test holds the table to a row for every setting")
+    }
+
+    /// The setting of this name.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when there is none.
+    pub fn named(name: &str) -> Result<Self> {
+        SETTINGS.iter().find(|facts| facts.name == name).map(|facts| facts.setting).ok_or_else(|| {
+            let names: Vec<_> = SETTINGS.iter().map(|facts| facts.name).collect();
+            Error::Refused(format!("{name:?} is not a setting, expected one of {}", names.join(", ")))
+        })
+    }
+
+    /// The value as it is stored.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for one that makes no sense.
+    pub(crate) fn checked(self, value: &str) -> Result<String> {
+        (self.facts().check)(value)
+    }
+}
+
+/// Lower case, without scheme, `www.` or a trailing slash; a path or a space is refused.
+pub(crate) fn normal_domain(text: &str) -> Result<String> {
+    let lower = text.trim().to_ascii_lowercase();
+    let bare = lower.strip_prefix("https://").or_else(|| lower.strip_prefix("http://")).unwrap_or(&lower);
+    let bare = bare.trim_end_matches('/');
+    let bare = bare.strip_prefix("www.").unwrap_or(bare);
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    if bare.is_empty() || bare.len() > 253 || !bare.chars().all(allowed) {
+        return Err(Error::Refused(format!("{text:?} is not a domain, expected one like \"example.com\"")));
+    }
+    Ok(bare.to_owned())
+}
+
+/// The entries of a list that is stored with commas.
+pub(crate) fn entries(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+/// A list whose entries each pass a check.
+fn list(text: &str, check: impl Fn(&str) -> Result<()>) -> Result<String> {
+    let entries = entries(text);
+    for entry in &entries {
+        check(entry)?;
+    }
+    Ok(entries.join(","))
+}
+
+fn a_path(text: &str) -> Result<()> {
+    let fits = (text.starts_with('/') || text.starts_with('*')) && !text.contains(char::is_whitespace);
+    if fits {
+        Ok(())
+    } else {
+        Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\"")))
+    }
+}
+
+fn known_timezone(name: &str) -> Result<String> {
+    match TimeZone::get(name) {
+        Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
+        Err(_) => {
+            Err(Error::Refused(format!("{name:?} is not a time zone, expected one like \"Europe/Berlin\"")))
+        }
+    }
+}
+
+fn referrer(text: &str) -> Result<String> {
+    match text {
+        "domain" | "page" => Ok(text.to_owned()),
+        _ => Err(Error::Refused(format!("referrer {text:?}, expected \"domain\" or \"page\""))),
+    }
+}
+
+fn privacy_floor(text: &str) -> Result<String> {
+    match text.parse::<u32>() {
+        Ok(visitors) if (1..=PRIVACY_FLOOR_MAX).contains(&visitors) => Ok(visitors.to_string()),
+        Ok(_) | Err(_) => Err(Error::Refused(format!(
+            "privacy_floor {text:?}, expected a number of visitors from 1 to {PRIVACY_FLOOR_MAX}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_default_passes_its_own_check() {
+        for facts in SETTINGS {
+            assert_eq!(facts.setting.checked(facts.default).expect("valid"), facts.default, "{}", facts.name);
+            assert_eq!(Setting::named(facts.name).expect("named"), facts.setting);
+        }
+    }
+
+    #[test]
+    fn refuses_values_that_make_no_sense_and_says_what_was_expected() {
+        for (setting, value, expected) in [
+            (Setting::Timezone, "Mars/Olympus", "Europe/Berlin"),
+            (Setting::Referrer, "all", "\"domain\" or \"page\""),
+            (Setting::Hostnames, "example.com,a b", "not a domain"),
+            (Setting::BlockedPages, "admin", "not a path"),
+            (Setting::PrivacyFloor, "0", "from 1 to 1000"),
+            (Setting::PrivacyFloor, "many", "from 1 to 1000"),
+        ] {
+            let words = setting.checked(value).expect_err(value).to_string();
+            assert!(words.contains(expected), "{words}");
+        }
+    }
+}

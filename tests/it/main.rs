@@ -6,6 +6,7 @@
 mod accounting;
 mod beacon;
 mod command_line;
+mod control;
 mod crash;
 mod discard;
 mod faults;

@@ -203,7 +203,7 @@ mod tests {
         let steps = [goals[2], goals[0], goals[1]];
         let added = control.add_funnel(&site, funnel(&steps)).expect("added");
         assert_eq!(control.add_funnel(&site, funnel(&steps)).expect("found"), added);
-        assert_eq!(control.funnels(&site).expect("read"), [added.clone()]);
+        assert_eq!(control.funnels(&site).expect("read"), std::slice::from_ref(&added));
         assert_eq!((added.steps.as_slice(), added.within), (steps.as_slice(), Within::SiteDay));
         let words = control.remove_goal(&site, goals[0]).expect_err("in use").to_string();
         assert!(words.contains("is a step of the funnel \"Checkout\""), "{words}");

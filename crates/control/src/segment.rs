@@ -112,7 +112,7 @@ mod tests {
         let (_directory, control, site) = control_with_site();
         let added = control.add_segment(&site, segment("France"), |_| Ok(())).expect("added");
         assert_eq!(control.add_segment(&site, segment("France"), |_| Ok(())).expect("found"), added);
-        assert_eq!(control.segments(&site).expect("read"), [added.clone()]);
+        assert_eq!(control.segments(&site).expect("read"), std::slice::from_ref(&added));
         let other = NewSegment { filters: json!([]), ..segment("France") };
         let words = control.add_segment(&site, other, |_| Ok(())).expect_err("taken").to_string();
         assert_eq!(words, "a segment \"France\" exists already");

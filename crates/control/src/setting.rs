@@ -26,8 +26,10 @@ pub enum Setting {
 pub struct SettingFacts {
     /// Which.
     pub setting: Setting,
-    /// Its name in the file, in the API and, with dashes, on the command line.
+    /// Its name in the file and in the API.
     pub name: &'static str,
+    /// Its name on the command line.
+    pub option: &'static str,
     /// What stands for its value in a usage line.
     pub placeholder: &'static str,
     /// What it does, for `--help`.
@@ -43,6 +45,7 @@ pub const SETTINGS: &[SettingFacts] = &[
     SettingFacts {
         setting: Setting::Timezone,
         name: "timezone",
+        option: "timezone",
         placeholder: "TZ",
         help: "IANA name of the time zone that its days are counted in",
         default: "UTC",
@@ -51,6 +54,7 @@ pub const SETTINGS: &[SettingFacts] = &[
     SettingFacts {
         setting: Setting::Referrer,
         name: "referrer",
+        option: "referrer",
         placeholder: "domain|page",
         help: "How much of a referrer is kept: its domain, or host and path",
         default: "domain",
@@ -59,6 +63,7 @@ pub const SETTINGS: &[SettingFacts] = &[
     SettingFacts {
         setting: Setting::Hostnames,
         name: "hostnames",
+        option: "hostnames",
         placeholder: "HOSTS",
         help: "Hosts whose beacons are taken, comma between them, `*` for any characters; \"\" takes any",
         default: "",
@@ -67,6 +72,7 @@ pub const SETTINGS: &[SettingFacts] = &[
     SettingFacts {
         setting: Setting::BlockedPages,
         name: "blocked_pages",
+        option: "blocked-pages",
         placeholder: "PATHS",
         help: "Pages whose beacons are discarded, comma between them, `*` for any characters; \"\" discards none",
         default: "",
@@ -75,6 +81,7 @@ pub const SETTINGS: &[SettingFacts] = &[
     SettingFacts {
         setting: Setting::PrivacyFloor,
         name: "privacy_floor",
+        option: "privacy-floor",
         placeholder: "VISITORS",
         help: "Fewest visitors of a row that is shown where a filter narrows a report or the public reads it; 1 shows all",
         default: "5",

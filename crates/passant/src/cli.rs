@@ -1,9 +1,15 @@
 //! The command line: what can be said, with examples. What is done about it stands in `command`.
 
+mod definition;
+mod site_set;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
+pub(crate) use site_set::SiteSet;
 
 /// Web analytics that keeps its privacy notice's word.
 #[derive(Debug, Parser)]
@@ -53,9 +59,21 @@ pub(crate) enum Command {
     /// Add, list, change and remove sites
     #[command(subcommand)]
     Site(Site),
-    /// Make tokens for the reports API
+    /// Make, list and revoke tokens for the API
     #[command(subcommand)]
     Token(Token),
+    /// Add, list and remove goals: what a site wants done
+    #[command(subcommand)]
+    Goal(Goal),
+    /// Add, list and remove funnels: goals as steps
+    #[command(subcommand)]
+    Funnel(Funnel),
+    /// Add, list and remove segments: filters under a name
+    #[command(subcommand)]
+    Segment(Segment),
+    /// Add, list and remove annotations: what happened when
+    #[command(subcommand)]
+    Annotation(Annotation),
     /// Read events from a file into a site's reports
     #[command(after_help = "Examples:
   passant import --site example.com --format events events.ndjson
@@ -131,7 +149,10 @@ pub(crate) enum Site {
         timezone: String,
     },
     /// List the sites
-    List,
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Remove a site and its events
     Remove {
         /// Its domain
@@ -143,7 +164,8 @@ pub(crate) enum Site {
     /// Change a site's settings
     #[command(after_help = "Examples:
   passant site set example.com --referrer page
-  passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'")]
+  passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'
+  passant site set example.com --privacy-floor 10")]
     Set(SiteSet),
     /// Print the lines to paste into the site's pages
     #[command(after_help = "Examples:
@@ -161,47 +183,46 @@ pub(crate) enum Site {
     },
 }
 
-#[derive(Args, Debug)]
-#[group(skip)]
-pub(crate) struct SiteSet {
-    /// Its domain
-    pub(crate) domain: String,
-    /// IANA name of the time zone that its days are counted in
-    #[arg(long, value_name = "TZ")]
-    pub(crate) timezone: Option<String>,
-    /// How much of a referrer is kept
-    #[arg(long, value_enum)]
-    pub(crate) referrer: Option<Referrer>,
-    /// Hosts whose beacons are taken, comma between them, `*` for any characters; "" takes any
-    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
-    pub(crate) hostnames: Option<Vec<String>>,
-    /// Pages whose beacons are discarded, comma between them, `*` for any characters; "" discards none
-    #[arg(long, value_name = "PATHS", value_delimiter = ',')]
-    pub(crate) blocked_pages: Option<Vec<String>>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum Referrer {
-    /// The domain
-    Domain,
-    /// Host and path
-    Page,
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Token {
     /// Make a token and print it, this once
     #[command(after_help = "Examples:
   passant token create --scope stats:read
+  passant token create --scope sites:provision --name terraform --expires 2027-01-01
   TOKEN=$(passant token create --site example.com --scope stats:read)")]
     Create {
         /// The one site that it is for; all sites without
         #[arg(long, value_name = "DOMAIN")]
         site: Option<String>,
-        /// What it allows: stats:read
+        /// What it allows: stats:read (reports) or sites:provision (sites and what is defined for them)
         #[arg(long)]
         scope: String,
+        /// What tells it from others in the list
+        #[arg(long, default_value = "")]
+        name: String,
+        /// From when on it allows nothing: a date (UTC) or an instant
+        #[arg(long, value_name = "WHEN")]
+        expires: Option<String>,
     },
+    /// List the tokens, all but their text
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// End a token, from this moment on
+    #[command(after_help = "Example:\n  passant token revoke 3")]
+    Revoke {
+        /// Its number in the list
+        id: u64,
+    },
+}
+
+/// How a list is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// Write JSON, one object a line, as the Sites API has them
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -1,19 +1,23 @@
 //! What each command does.
 
+mod definition;
+
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use jiff::Timestamp;
-use passant_control::{Control, ReferrerDetail, Scope, Setting};
+use jiff::tz::TimeZone;
+use passant_control::{Control, Moment, NewToken};
 use passant_engine::{Lifetime, Run};
+use serde_json::Value;
 
 use crate::cli::{self, Arguments, Command, Place};
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::engine_child::EXIT_IN_USE;
 use crate::store_access::StoreAccess;
-use crate::{asset, core_dump, events_file, log, serve};
+use crate::{asset, core_dump, events_file, log, serve, view};
 
 /// Runs a command to its end.
 ///
@@ -40,8 +44,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
             runtime()?.block_on(remove_site(&Session::open(config, place)?, &domain, yes))
         }
         Command::Site(command) => site(&Session::open(config, place)?, command),
-        Command::Token(cli::Token::Create { site, scope }) => {
-            token(&Session::open(config, place)?, site, &scope)
+        Command::Token(command) => token(&Session::open(config, place)?.control, command),
+        Command::Goal(command) => definition::goal(&Session::open(config, place)?.control, command),
+        Command::Funnel(command) => definition::funnel(&Session::open(config, place)?.control, command),
+        Command::Segment(command) => definition::segment(&Session::open(config, place)?.control, command),
+        Command::Annotation(command) => {
+            definition::annotation(&Session::open(config, place)?.control, command)
         }
         Command::Import(options) => {
             log::start_quiet();
@@ -132,15 +140,10 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
             let site = control.add_site(&domain, &timezone, Timestamp::now())?;
             say(&format!("added {} ({})", site.domain, site.timezone))
         }
-        cli::Site::List => {
-            let sites = control.sites()?;
-            let width = sites.iter().map(|site| site.domain.len()).max().unwrap_or_default();
-            for site in sites {
-                say(&format!("{:width$}  {}", site.domain, site.timezone))?;
-            }
-            Ok(())
-        }
-        cli::Site::Set(options) => set_site(control, options),
+        cli::Site::List { output } => list(&output, &control.sites()?, view::site, |site| {
+            vec![site.domain.clone(), site.timezone.clone()]
+        }),
+        cli::Site::Set(options) => set_site(control, &options),
         cli::Site::Snippet { domain, base_url, integrity } => {
             let site = control.site(&domain)?;
             let base_url = base_url.trim_end_matches('/');
@@ -159,28 +162,12 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
     }
 }
 
-/// One option a setting.
-fn set_site(control: &Control, options: cli::SiteSet) -> Result<()> {
-    let some = |values: Vec<String>| values.into_iter().filter(|value| !value.is_empty()).collect();
-    let settings = [
-        options.timezone.map(Setting::Timezone),
-        options.referrer.map(|detail| {
-            Setting::Referrer(match detail {
-                cli::Referrer::Domain => ReferrerDetail::Domain,
-                cli::Referrer::Page => ReferrerDetail::Page,
-            })
-        }),
-        options.hostnames.map(|hosts| Setting::Hostnames(some(hosts))),
-        options.blocked_pages.map(|pages| Setting::BlockedPages(some(pages))),
-    ];
-    let settings: Vec<Setting> = settings.into_iter().flatten().collect();
-    if settings.is_empty() {
+fn set_site(control: &Control, options: &cli::SiteSet) -> Result<()> {
+    if options.settings.is_empty() {
         bail!("nothing to set; `passant site set --help` shows the settings");
     }
-    for setting in settings {
-        control.set_site(&options.domain, setting)?;
-    }
-    say(&format!("changed {}", control.site(&options.domain)?.domain))
+    let site = control.set_site(&options.domain, &options.settings)?;
+    say(&format!("changed {}", site.domain))
 }
 
 async fn remove_site(session: &Session, domain: &str, yes: bool) -> Result<()> {
@@ -189,7 +176,7 @@ async fn remove_site(session: &Session, domain: &str, yes: bool) -> Result<()> {
         bail!("nothing was removed; say --yes to remove without being asked");
     }
     let access = session.store().await?;
-    // First the site, so that nothing new comes in, then its events.
+    // First the site, so that nothing new comes in, then its events; a running server erases what is still on its way.
     session.control.remove_site(domain)?;
     let deleted = access.store.delete_site(site.id).await;
     access.close().await;
@@ -207,10 +194,61 @@ fn confirmed(question: &str) -> Result<bool> {
     Ok(answer.trim().eq_ignore_ascii_case("y"))
 }
 
-fn token(session: &Session, site: Option<String>, scope: &str) -> Result<()> {
-    let scope: Scope = scope.parse()?;
-    let site = site.map(|domain| session.control.site(&domain)).transpose()?;
-    say(&session.control.create_token(scope, site.as_ref(), Timestamp::now())?)
+fn token(control: &Control, command: cli::Token) -> Result<()> {
+    match command {
+        cli::Token::Create { site, scope, name, expires } => {
+            let scope = scope.parse()?;
+            let site = site.map(|domain| control.site(&domain)).transpose()?;
+            let expires_at = expires.map(|text| instant(&text)).transpose()?;
+            let token = NewToken { scope, site: site.as_ref(), name, expires_at };
+            say(&control.create_token(&token, Timestamp::now())?)
+        }
+        cli::Token::List { output } => list(&output, &control.tokens()?, view::token, |token| {
+            let end = token.expires_at.map_or_else(|| "no end".to_owned(), |end| format!("until {end}"));
+            let site = token.domain.as_deref().unwrap_or("all sites");
+            vec![
+                token.id.to_string(),
+                token.scope.as_str().to_owned(),
+                site.to_owned(),
+                end,
+                token.name.clone(),
+            ]
+        }),
+        cli::Token::Revoke { id } => {
+            control.revoke_token(id)?;
+            say(&format!("revoked {id}"))
+        }
+    }
+}
+
+/// An instant, or the beginning of a date in UTC.
+fn instant(text: &str) -> Result<Timestamp> {
+    Ok(match text.parse()? {
+        Moment::Instant(instant) => instant,
+        Moment::Date(date) => TimeZone::UTC.to_timestamp(date.into())?,
+    })
+}
+
+/// Writes a list: in columns for people, or one JSON object a line for programs.
+fn list<T>(
+    output: &cli::Output,
+    rows: &[T],
+    view: impl Fn(&T) -> Value,
+    cells: impl Fn(&T) -> Vec<String>,
+) -> Result<()> {
+    if output.json {
+        return rows.iter().try_for_each(|row| say(&view(row).to_string()));
+    }
+    let rows: Vec<Vec<String>> = rows.iter().map(cells).collect();
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| Some(row.get(column)?.chars().count())).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    rows.iter().try_for_each(|row| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        say(cells.collect::<Vec<_>>().join("  ").trim_end())
+    })
 }
 
 async fn import(session: &Session, options: &cli::Import) -> Result<()> {

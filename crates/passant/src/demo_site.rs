@@ -12,7 +12,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::Timestamp;
-use passant_control::{Control, Scope, Site};
+use passant_control::{Control, NewToken, Scope, Site};
 use passant_ingest::Importer;
 use passant_store::{Batch, Statement, Store};
 use tokio::sync::mpsc;
@@ -47,7 +47,7 @@ impl DemoSite {
         if self.is_empty(&site).await? {
             self.fill(&site, events).await?;
         }
-        let token = self.control.create_token(Scope::StatsRead, None, Timestamp::now())?;
+        let token = self.control.create_token(&NewToken::new(Scope::StatsRead), Timestamp::now())?;
         #[expect(clippy::print_stdout, reason = "what the person who started the demo waits for")]
         {
             println!("\nPassant is ready. Open http://{}/#token={token}\n", reachable(self.server));

@@ -15,6 +15,7 @@ mod data_directory;
 mod demo;
 mod demo_site;
 mod engine_child;
+mod erase;
 mod events_file;
 #[cfg(feature = "fail-points")]
 mod fail_points;
@@ -25,9 +26,11 @@ mod progress;
 mod public;
 mod serve;
 mod server;
+mod sites_api;
 mod store_access;
 mod store_parts;
 mod threads;
+mod view;
 
 use std::process::ExitCode;
 

@@ -5,23 +5,15 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::State;
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, Request, Response, StatusCode};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::http::{Request, Response};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use passant_ingest::{Collector, Unanswerable};
-use serde_json::json;
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
-
-use crate::access::ReportAccess;
 
 /// What a listener serves, by role.
 pub(crate) struct Public {
@@ -63,23 +55,4 @@ impl Public {
             Err(_) => Err(Unanswerable),
         }
     }
-}
-
-/// `GET /api/v1/sites`: the sites that the token may read.
-pub(crate) fn sites_router(access: Arc<ReportAccess>) -> Router {
-    Router::new().route("/api/v1/sites", get(sites)).with_state(access)
-}
-
-async fn sites(State(access): State<Arc<ReportAccess>>, headers: HeaderMap) -> impl IntoResponse {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let Some(grant) = bearer.and_then(|bearer| access.grant(bearer)) else {
-        let error = "Invalid API key or site ID. Please make sure you're using a valid API key with access to the site you've requested.";
-        return (StatusCode::UNAUTHORIZED, Json(json!({ "error": error })));
-    };
-    let sites: Vec<_> = access
-        .readable(grant)
-        .into_iter()
-        .map(|site| json!({ "domain": site.domain, "timezone": site.timezone }))
-        .collect();
-    (StatusCode::OK, Json(json!({ "sites": sites, "meta": { "after": null, "before": null, "limit": 100 } })))
 }

@@ -19,6 +19,7 @@ use passant_store::{Endpoint, Store};
 use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,10 +32,12 @@ use crate::continuity;
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::demo_site::DemoSite;
 use crate::engine_child::{EnginePlan, Words};
+use crate::erase;
 use crate::ground;
 use crate::page;
-use crate::public::{self, Public};
+use crate::public::Public;
 use crate::server::{ConnectionMetrics, Limits, Server};
+use crate::sites_api::{self, SitesApi};
 use crate::store_parts;
 use crate::threads::ServingThreads;
 
@@ -249,10 +252,12 @@ fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
     if role == Role::Ingest {
         return asset::script_router();
     }
-    let access = Arc::new(ReportAccess(control.clone()));
-    let state =
-        passant_query::QueryState { store: store.clone(), access: access.clone(), clock: ground::now };
-    asset::router().merge(public::sites_router(access)).merge(passant_query::router(state))
+    let access = Arc::new(ReportAccess { control: control.clone(), clock: ground::now });
+    let state = passant_query::QueryState { store: store.clone(), access, clock: ground::now };
+    let erase = Arc::new(Notify::new());
+    tokio::spawn(erase::follow(control.clone(), store.clone(), (erase.clone(), ground::now)));
+    let sites = SitesApi { control: control.clone(), clock: ground::now, erase };
+    asset::router().merge(sites_api::router(sites)).merge(passant_query::router(state))
 }
 
 fn bind(config: &Config, registry: &Registry, threads: &ServingThreads) -> Result<(Server, Server)> {

@@ -25,6 +25,18 @@ impl Store {
         Ok(table)
     }
 
+    /// How many rows a site has.
+    ///
+    /// # Errors
+    /// See [`crate::Error`].
+    pub async fn site_events(&self, site_id: u32) -> Result<u64> {
+        let count = Statement::new(
+            "/* store: events of a site */ SELECT count() AS events FROM events WHERE site_id = {site:UInt32}",
+        )
+        .param("site", site_id);
+        Ok(self.fetch::<u64>(&count).await?.first().copied().unwrap_or_default())
+    }
+
     /// Removes every row of a site.
     ///
     /// # Errors

@@ -1,0 +1,122 @@
+//! The description of the Sites API for machines, at `/api/v1/sites/openapi.json`.
+//!
+//! Invariant: kinds of definitions and settings come from their tables, so that the description cannot lag behind them.
+
+use passant_control::SETTINGS;
+use serde_json::{Map, Value, json};
+
+use super::definition::{DEFINITIONS, Definition, Needed};
+
+/// The description, in OpenAPI 3.1.
+pub(crate) fn describe() -> Value {
+    let mut paths = Map::new();
+    paths.insert(
+        "/api/v1/sites".into(),
+        json!({
+            "get": operation("Lists the sites of the token", &PAGE, None),
+            "post": operation("Creates a site", &[], Some(site_body(&["domain"]))),
+        }),
+    );
+    let domain = json!({ "name": "domain", "in": "path", "required": true, "schema": { "type": "string" } });
+    paths.insert(
+        "/api/v1/sites/{domain}".into(),
+        json!({
+            "parameters": [domain],
+            "get": operation("Shows a site", &[], None),
+            "put": operation("Changes a site: its domain, time zone or settings", &[], Some(site_body(&[]))),
+            "delete": operation("Removes a site, then erases its events", &[], None),
+        }),
+    );
+    for definition in DEFINITIONS {
+        let Definition { plural, singular, .. } = definition;
+        let list = [[("site_id", "domain of the site")].as_slice(), &PAGE].concat();
+        paths.insert(
+            format!("/api/v1/sites/{plural}"),
+            json!({
+                "get": operation(&format!("Lists the {plural} of a site"), &list, None),
+                "put": operation(&format!("Finds or creates a {singular}"), &[], Some(body(definition))),
+            }),
+        );
+        let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
+        let remove = operation(&format!("Removes a {singular}"), &[("site_id", "domain of the site")], None);
+        paths.insert(
+            format!("/api/v1/sites/{plural}/{{id}}"),
+            json!({ "parameters": [id], "delete": remove }),
+        );
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Passant Sites API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Sites and what is defined for them. Reading takes any token, changing one of the scope sites:provision.",
+        },
+        "paths": paths,
+        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
+        "security": [{ "token": [] }],
+    })
+}
+
+/// What every list takes.
+const PAGE: [(&str, &str); 3] = [
+    ("limit", "rows of the page, 100 unless told"),
+    ("after", "the cursor of the page before"),
+    ("before", "the cursor of the page after"),
+];
+
+fn operation(summary: &str, query: &[(&str, &str)], body: Option<Value>) -> Value {
+    let parameters: Vec<_> = query
+        .iter()
+        .map(|(name, description)| {
+            let schema = json!({ "type": "string" });
+            json!({ "name": name, "in": "query", "description": description, "schema": schema })
+        })
+        .collect();
+    let error = json!({ "type": "object", "properties": { "error": { "type": "string" } } });
+    let answer = |description: &str, schema: &Value| json!({ "description": description, "content": { "application/json": { "schema": schema } } });
+    let mut operation = json!({
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": answer("Done", &json!({ "type": "object" })),
+            "400": answer("The request is wrong; the message says how", &error),
+            "401": answer("No token, or one that does not allow this", &error),
+            "404": answer("No such site, or nothing of this number", &error),
+        },
+    });
+    if let Some(schema) = body {
+        operation["requestBody"] =
+            json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+    }
+    operation
+}
+
+fn site_body(required: &[&str]) -> Value {
+    let settings: Map<String, Value> = SETTINGS
+        .iter()
+        .map(|facts| {
+            let schema = json!({ "type": "string", "description": facts.help, "default": facts.default });
+            (facts.name.to_owned(), schema)
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "required": required,
+        "properties": {
+            "domain": { "type": "string" },
+            "timezone": { "type": "string", "description": "IANA name" },
+            "settings": { "type": "object", "properties": settings },
+        },
+    })
+}
+
+fn body(definition: &Definition) -> Value {
+    let mut properties = Map::new();
+    properties.insert("site_id".into(), json!({ "type": "string", "description": "domain of the site" }));
+    for (name, _, description) in definition.takes {
+        properties.insert((*name).to_owned(), json!({ "description": description }));
+    }
+    let needed = definition.takes.iter().filter(|(_, needed, _)| *needed == Needed::Always);
+    let required: Vec<_> = std::iter::once("site_id").chain(needed.map(|(name, _, _)| *name)).collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}

@@ -1,0 +1,68 @@
+//! Sites and what is defined for them as JSON: the same in the Sites API and in the lists of the command line.
+//!
+//! Invariant: keys that Plausible's Sites API has too mean what they mean there.
+
+use passant_control::{Annotation, Funnel, Goal, GoalKind, SETTINGS, Segment, Site, Token};
+use serde_json::{Map, Value, json};
+
+/// A site with its settings.
+pub(crate) fn site(site: &Site) -> Value {
+    let settings: Map<String, Value> = SETTINGS
+        .iter()
+        .map(|facts| (facts.name.to_owned(), Value::from(site.value(facts.setting))))
+        .collect();
+    json!({ "domain": site.domain, "timezone": site.timezone, "settings": settings })
+}
+
+/// A goal.
+pub(crate) fn goal(goal: &Goal) -> Value {
+    let (goal_type, event_name, page_path, scroll_threshold) = match &goal.kind {
+        GoalKind::Event(name) => ("event", Some(name), None, None),
+        GoalKind::Page(page) => ("page", None, Some(page), None),
+        GoalKind::Scroll { page, percent } => ("page", None, Some(page), Some(*percent)),
+    };
+    json!({
+        "id": goal.id.to_string(),
+        "goal_type": goal_type,
+        "display_name": goal.display_name,
+        "event_name": event_name,
+        "page_path": page_path,
+        "scroll_threshold": scroll_threshold,
+        "currency": goal.currency,
+        "custom_props": goal.custom_props,
+    })
+}
+
+/// A funnel.
+pub(crate) fn funnel(funnel: &Funnel) -> Value {
+    let steps: Vec<_> = funnel.steps.iter().map(u64::to_string).collect();
+    json!({
+        "id": funnel.id.to_string(),
+        "name": funnel.name,
+        "steps": steps,
+        "order": funnel.order.as_str(),
+        "within": funnel.within.as_str(),
+    })
+}
+
+/// A segment; filters name it by its number.
+pub(crate) fn segment(segment: &Segment) -> Value {
+    json!({ "id": segment.id, "name": segment.name, "filters": segment.filters })
+}
+
+/// An annotation.
+pub(crate) fn annotation(annotation: &Annotation) -> Value {
+    json!({ "id": annotation.id.to_string(), "at": annotation.at.to_string(), "text": annotation.text })
+}
+
+/// A token, all but its text.
+pub(crate) fn token(token: &Token) -> Value {
+    json!({
+        "id": token.id,
+        "name": token.name,
+        "scope": token.scope.as_str(),
+        "site": token.domain,
+        "created_at": token.created_at.to_string(),
+        "expires_at": token.expires_at.map(|end| end.to_string()),
+    })
+}

@@ -7,6 +7,7 @@ mod accounting;
 mod beacon;
 mod command_line;
 mod control;
+mod cost;
 mod crash;
 mod discard;
 mod faults;

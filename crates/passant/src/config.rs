@@ -15,6 +15,7 @@ pub(crate) struct Config {
     pub(crate) spool: passant_spool::Config,
     pub(crate) store: passant_store::Config,
     pub(crate) engine: passant_engine::Config,
+    pub(crate) query: passant_store::ReadConfig,
 }
 
 /// The `[serve]` section.
@@ -88,6 +89,7 @@ impl Config {
         let refused = |error: &dyn std::fmt::Display| ConfigError(error.to_string());
         self.spool.check().map_err(|error| refused(&error))?;
         self.engine.validate().map_err(|error| refused(&error))?;
+        self.query.check().map_err(|error| refused(&error))?;
         self.ingest.check().map_err(|error| refused(&error))?;
         if let Some(url) = &self.store.url {
             Endpoint::from_url(url).map_err(|error| refused(&error))?;

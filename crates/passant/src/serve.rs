@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use passant_control::Control;
 use passant_ingest::{Collector, DayKeys, Metrics, Outlets, Pipeline, Presence, Shipper};
 use passant_spool::{Segments, Spool};
-use passant_store::{Endpoint, Store};
-use prometheus::{IntCounter, IntGauge, IntGaugeVec, Opts, Registry};
+use passant_store::{AnswerSource, Endpoint, Store};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
@@ -108,7 +108,7 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     tokio::spawn(store_parts::follow(store.clone(), store_parts::gauge(&registry)?));
     let served = Arc::new(Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
-        pages: pages(options.role, &store, &control)
+        pages: pages(options.role, (&store, reading(&store, &config, &registry)?), &control)
             .layer(middleware::from_fn_with_state(bounds, page::bounded)),
         page_threads: Handle::current(),
     });
@@ -248,12 +248,28 @@ fn watch_engine(
     })
 }
 
-fn pages(role: Role, store: &Store, control: &Arc<Control>) -> Router {
+/// The store as reports read it: within limits, and each answer once.
+fn reading(store: &Store, config: &Config, registry: &Registry) -> Result<Store> {
+    let opts =
+        Opts::new("passant_query_answers_total", "Statements of reports, by where the answer came from.");
+    let answers = IntCounterVec::new(opts, &["from"])?;
+    registry.register(Box::new(answers.clone()))?;
+    let [read, kept, joined] =
+        ["store", "memory", "company"].map(|source| answers.with_label_values(&[source]));
+    Ok(store.clone().for_reports(&config.query, move |source| match source {
+        AnswerSource::Store => read.inc(),
+        AnswerSource::Memory => kept.inc(),
+        AnswerSource::Company => joined.inc(),
+    }))
+}
+
+/// What the public listener shows, by role; the store for what is to be changed in it, and as reports read it.
+fn pages(role: Role, (store, reading): (&Store, Store), control: &Arc<Control>) -> Router {
     if role == Role::Ingest {
         return asset::script_router();
     }
     let access = Arc::new(ReportAccess { control: control.clone(), clock: ground::now });
-    let state = passant_query::QueryState { store: store.clone(), access, clock: ground::now };
+    let state = passant_query::QueryState { store: reading, access, clock: ground::now };
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(control.clone(), store.clone(), (erase.clone(), ground::now)));
     let sites = SitesApi { control: control.clone(), clock: ground::now, erase };

@@ -14,7 +14,7 @@ use axum::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
-use passant_store::Store;
+use passant_store::{Cost, Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -232,20 +232,20 @@ impl QueryState {
     async fn ask<'a>(&self, request: &'a Request, report: &'a Report) -> Result<Answer<'a>> {
         let compared = request.include.comparisons;
         let compared = compared.map(|comparison| report.compared(&comparison, (self.clock)())).transpose()?;
-        let rows: Vec<ReportRow> = self.store.fetch(&sql::report(report)).await?;
+        let rows: Vec<ReportRow> = self.store.fetch_once(&sql::report(report)).await?;
         let total_rows = match rows.first() {
             Some(row) => row.total_rows,
             // Beyond the last page no row is left to carry the total.
             None if request.include.total_rows && report.offset > 0 => {
                 let first = Report { limit: 1, offset: 0, ..report.clone() };
-                let rows: Vec<ReportRow> = self.store.fetch(&sql::report(&first)).await?;
+                let rows: Vec<ReportRow> = self.store.fetch_once(&sql::report(&first)).await?;
                 rows.first().map_or(0, |row| row.total_rows)
             }
             None => 0,
         };
         let compared = match compared {
             Some(before) => {
-                let rows = self.store.fetch(&sql::report(&before)).await?;
+                let rows = self.store.fetch_once(&sql::report(&before)).await?;
                 Some((before, rows))
             }
             None => None,
@@ -310,6 +310,7 @@ impl IntoResponse for Error {
         match &self {
             Self::Unavailable(cause) => tracing::warn!(%cause, "report not computed"),
             Self::Failed(cause) => tracing::error!(%cause, "report failed"),
+            Self::TooCostly(limit) => tracing::info!(%limit, "report given up"),
             Self::Invalid { .. } | Self::MissingToken | Self::NotAllowed => {}
         }
         let mut response = (self.status(), Json(json!({ "error": self.to_string() }))).into_response();
@@ -318,10 +319,10 @@ impl IntoResponse for Error {
             Self::MissingToken | Self::NotAllowed => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::Unavailable(_) => {
+            Self::TooCostly(Cost::Time) | Self::Unavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
-            Self::Invalid { .. } | Self::Failed(_) => {}
+            Self::Invalid { .. } | Self::TooCostly(Cost::Memory | Cost::Rows) | Self::Failed(_) => {}
         }
         response
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with a report, sorted by what the caller does about it.
 
 use http::StatusCode;
+use passant_store::Cost;
 
 /// A report's outcome.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +24,9 @@ pub enum Error {
     /// stranger learns nothing about which sites exist.
     #[error("invalid API key or site id: the site must exist and the key must be allowed to read it")]
     NotAllowed,
+    /// The question needs more than a report may have: ask for less.
+    #[error("{}", too_costly(*.0))]
+    TooCostly(Cost),
     /// The store is away, busy, or gave the question up: try again, or ask for less.
     #[error("the report could not be computed now; try again, or ask for a shorter range")]
     Unavailable(#[source] passant_store::Error),
@@ -41,9 +45,23 @@ impl Error {
         match self {
             Self::Invalid { .. } => StatusCode::BAD_REQUEST,
             Self::MissingToken | Self::NotAllowed => StatusCode::UNAUTHORIZED,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            // The same question a minute later would need as much memory and as many rows, but perhaps less time.
+            Self::TooCostly(Cost::Memory | Cost::Rows) => StatusCode::BAD_REQUEST,
+            Self::TooCostly(Cost::Time) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn too_costly(limit: Cost) -> &'static str {
+    match limit {
+        Cost::Time => {
+            "the report would take longer than one may; ask for a shorter range or fewer dimensions, or try again"
+        }
+        Cost::Memory => {
+            "the report would take more memory than one may; ask for a shorter range or fewer dimensions"
+        }
+        Cost::Rows => "the report would read more events than one may; ask for a shorter range",
     }
 }
 
@@ -57,6 +75,7 @@ impl From<passant_store::Error> for Error {
             passant_store::Error::Refused { code: CANNOT_COMPILE_REGEXP, .. } => {
                 Self::invalid("#/filters", "a pattern is not a valid regular expression (RE2)")
             }
+            passant_store::Error::TooCostly { limit } => Self::TooCostly(limit),
             passant_store::Error::Refused { .. } | passant_store::Error::Stop { .. } => Self::Failed(error),
         }
     }

@@ -45,6 +45,13 @@ impl ReportRow {
     }
 }
 
+impl passant_store::Remembered for ReportRow {
+    fn weight_bytes(&self) -> usize {
+        let labels: usize = self.dimensions.iter().map(|label| label.capacity() + size_of::<String>()).sum();
+        size_of::<Self>() + labels + self.metrics.capacity() * size_of::<Option<f64>>()
+    }
+}
+
 /// A question with what the store answered to it.
 #[derive(Clone, Debug)]
 pub struct Answer<'a> {

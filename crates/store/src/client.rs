@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead};
@@ -14,6 +15,7 @@ use tokio::net::UnixStream;
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::reading::Reading;
 use crate::statement::Statement;
 
 /// Default database, in the embedded engine and where a URL names none.
@@ -73,6 +75,7 @@ pub struct Store {
     database: String,
     config: Config,
     insert_timeout: Option<Duration>,
+    pub(crate) reading: Option<Arc<Reading>>,
 }
 
 impl Endpoint {
@@ -124,7 +127,7 @@ impl Store {
                 (client, database.clone(), Some(REMOTE_INSERT_TIMEOUT))
             }
         };
-        Self { client: client.with_validation(true), database, config, insert_timeout }
+        Self { client: client.with_validation(true), database, config, insert_timeout, reading: None }
     }
 
     /// The database that holds our tables.
@@ -153,7 +156,8 @@ impl Store {
     where
         T: RowOwned + RowRead,
     {
-        Ok(self.query(statement).fetch_all::<T>().await?)
+        let rows = self.query(statement).fetch_all::<T>().await.map_err(Error::from);
+        if self.reading.is_some() { rows.map_err(Error::or_too_costly) } else { rows }
     }
 
     /// The rows of a statement one by one, for results that need not fit in memory.
@@ -189,7 +193,11 @@ impl Store {
         for (name, value) in statement.params() {
             query = query.param(name, value);
         }
-        for (name, value) in statement.settings() {
+        let limits = self.reading.as_ref().map_or(&[][..], |reading| reading.settings());
+        // The operator's limits go before those that a statement has of its own.
+        let own =
+            statement.settings().iter().filter(|(name, _)| !limits.iter().any(|(limit, _)| limit == name));
+        for (name, value) in own.chain(limits) {
             query = query.with_setting(*name, value);
         }
         query

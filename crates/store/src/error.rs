@@ -6,7 +6,7 @@ use std::time::Duration;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a store call failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The store is away, busy or short of something: try again later. An insert that ends like this may or may not
     /// have happened; ask [`crate::Store::missing_partitions`] before the next try.
@@ -24,12 +24,51 @@ pub enum Error {
         /// ClickHouse's words.
         message: String,
     },
+    /// A statement within limits needs more than they allow: ask for less.
+    #[error("the statement needs more {limit} than it may")]
+    TooCostly {
+        /// What it needs more of.
+        limit: Cost,
+    },
     /// The store is not what this version expects, or does not let us in: a person is needed.
     #[error("{message}")]
     Stop {
         /// What is wrong, and what was expected.
         message: String,
     },
+}
+
+/// What a statement may have only so much of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// Time.
+    Time,
+    /// Memory.
+    Memory,
+    /// Rows to read.
+    Rows,
+}
+
+/// What ClickHouse says of a limit of one statement: the code, words that tell it from limits of the whole, what it is.
+const LIMITS: &[(u32, &str, Cost)] = &[
+    (158, "", Cost::Rows),
+    // An engine that is busy says that the statement waited too long.
+    (159, "elapsed", Cost::Time),
+    (160, "", Cost::Time),
+    (241, "Query memory limit", Cost::Memory),
+    (241, "(for query)", Cost::Memory),
+    (307, "", Cost::Rows),
+    (396, "", Cost::Rows),
+];
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Rows => "rows",
+        })
+    }
 }
 
 /// ClickHouse error codes that pass by themselves (source: `src/Common/ErrorCodes.cpp` of ClickHouse).
@@ -70,6 +109,17 @@ impl Error {
     /// Whether the same call may succeed later.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Retry { .. })
+    }
+
+    /// The same error, or that a limit of the statement was met.
+    pub(crate) fn or_too_costly(self) -> Self {
+        let (code, words) = match &self {
+            Self::Retry { message } => (code_in(message), message),
+            Self::Refused { code, message } => (Some(*code), message),
+            Self::TooCostly { .. } | Self::Stop { .. } => return self,
+        };
+        let met = |(limit, said, _): &&(u32, &str, Cost)| code == Some(*limit) && words.contains(said);
+        LIMITS.iter().find(met).map_or(self.clone(), |(_, _, limit)| Self::TooCostly { limit: *limit })
     }
 
     /// How long to wait before try number `attempt` (from 0): 100 ms doubling to 10 s. The caller adds its jitter.
@@ -135,6 +185,26 @@ mod tests {
         assert!(matches!(of("Code: 62. DB::Exception: Syntax error"), Error::Refused { code: 62, .. }));
         assert!(matches!(of("Code: 516. DB::Exception: Authentication failed"), Error::Stop { .. }));
         assert!(matches!(of("502 Bad Gateway"), Error::Retry { .. }));
+    }
+
+    #[test]
+    fn tells_a_limit_of_the_statement_from_one_of_the_whole() {
+        let costly = |text: &str| match of(text).or_too_costly() {
+            Error::TooCostly { limit } => Some(limit),
+            _ => None,
+        };
+        let rows =
+            "Code: 158. DB::Exception: Limit for rows (controlled by 'max_rows_to_read' setting) exceeded";
+        assert_eq!(costly(rows), Some(Cost::Rows));
+        let time = "Code: 159. DB::Exception: Timeout exceeded: elapsed 1003 ms, maximum: 1000 ms";
+        assert_eq!(costly(time), Some(Cost::Time));
+        assert_eq!(
+            costly("Code: 159. DB::Exception: Timeout exceeded: waited too long for a connection"),
+            None
+        );
+        let memory = "Code: 241. DB::Exception: Query memory limit exceeded: would use 11.00 MiB";
+        assert_eq!(costly(memory), Some(Cost::Memory));
+        assert_eq!(costly("Code: 241. DB::Exception: (total) memory limit exceeded: would use 1 GiB"), None);
     }
 
     #[test]

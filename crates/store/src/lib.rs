@@ -9,15 +9,17 @@ mod error;
 mod event_row;
 mod import;
 mod migrate;
+mod reading;
 mod rows;
 mod statement;
 
 pub use batch::{Batch, Column, columns};
 pub use clickhouse::Row;
 pub use client::{Config, Endpoint, EndpointError, Engine, Store};
-pub use error::{Error, Result};
+pub use error::{Cost, Error, Result};
 pub use event_row::{EventRow, Origin, VisitFacts};
 pub use import::ImportTable;
 pub use migrate::{Migration, MigrationReport, migrations};
+pub use reading::{AnswerSource, ReadConfig, ReadConfigError, Remembered};
 pub use rows::{OpenVisit, StoredEvent};
 pub use statement::{Param, Statement};

@@ -113,12 +113,43 @@ async fn endless(limits: &str) -> (Passant, Store) {
     (passant, store)
 }
 
+/// Reports that the engine is reading; their text is shown without comments.
+async fn running(store: &Store) -> u64 {
+    let sql = "SELECT count() AS count FROM system.processes WHERE query LIKE '%AS dimensions%' \
+               AND query NOT LIKE '%system.processes%'";
+    store.fetch::<Count>(&Statement::new(sql)).await.expect("asked").first().expect("a row").count
+}
+
 fn ask(passant: &Passant, token: &str, question: &Value) -> tokio::task::JoinHandle<u16> {
     let (public, bearer, body) = (passant.public(), format!("Bearer {token}"), question.to_string());
     tokio::spawn(async move {
         let headers = [("authorization", bearer.as_str())];
         public.send(Method::POST, "/api/v2/query", &headers, body).await.expect("an answer").status.as_u16()
     })
+}
+
+#[tokio::test]
+async fn a_report_is_read_once_for_all_who_ask_and_given_up_when_nobody_waits() {
+    let (mut passant, store) =
+        endless("execution_seconds_max = 3600\nread_rows_max = 1000000000000000\n").await;
+    let token = passant.token();
+    let question = json!({ "site_id": "example.com", "metrics": ["visitors"], "date_range": "day" });
+    let mut first = ask(&passant, &token, &question);
+    tokio::select! {
+        answered = &mut first => panic!("it was answered {answered:?}"),
+        () = until("the report is being read", || async { (running(&store).await == 1).then_some(()) }) => {}
+    }
+    let second = ask(&passant, &token, &question);
+    let other = json!({ "site_id": "example.com", "metrics": ["events"], "date_range": "day" });
+    let other = ask(&passant, &token, &other);
+    // The second asked before the other, whose statement is seen.
+    until("the other report is being read", || async { (running(&store).await >= 2).then_some(()) }).await;
+    assert_eq!(running(&store).await, 2);
+    first.abort();
+    other.abort();
+    until("the other report is given up", || async { (running(&store).await == 1).then_some(()) }).await;
+    second.abort();
+    until("nothing is read", || async { (running(&store).await == 0).then_some(()) }).await;
 }
 
 #[tokio::test]

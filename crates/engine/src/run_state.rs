@@ -8,6 +8,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst},
 };
 
+/// The setting that carries the marker of a statement whose text does not keep it.
+pub(crate) const MARKER_SETTING: &str = "log_comment";
+
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const FINISHED: u8 = 2;

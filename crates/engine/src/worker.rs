@@ -19,6 +19,8 @@ use crate::{
     formats::{Framing, Joint},
     job::{Expectation, Feed, Job, Reply, Rights, Statement, Work},
     queue::{Next, Queue},
+    run_state::MARKER_SETTING,
+    settings::Setting,
 };
 
 /// How long a thread waits for a client that neither sends nor takes anything, while it holds a connection.
@@ -101,7 +103,8 @@ impl Worker {
     }
 
     fn execute(&mut self, job: Job) {
-        let Job { statement, work, replies, running, deadline } = job;
+        let Job { mut statement, work, replies, running, deadline } = job;
+        name_by_setting(&mut statement, running.marker());
         if running.start() {
             let outcome = if Instant::now() > deadline {
                 Err(Exception::new(
@@ -280,6 +283,15 @@ impl Worker {
 
     fn send(&self, replies: &mpsc::Sender<Reply>, reply: Reply) -> Result<(), Exception> {
         send(&self.runtime, replies, reply)
+    }
+}
+
+/// A statement with parameters is shown as libchdb writes it once they are filled in, without comments: to be found among
+/// those that run, it carries its marker as a setting too.
+fn name_by_setting(statement: &mut Statement, marker: &str) {
+    if !statement.parameters.is_empty() {
+        statement.settings.retain(|setting| setting.name != MARKER_SETTING);
+        statement.settings.push(Setting { name: MARKER_SETTING.to_owned(), value: marker.to_owned() });
     }
 }
 

@@ -57,6 +57,15 @@ async fn frees_the_reader_when_the_client_goes_away() {
     waiting.abort();
     eventually("the statement is killed", async || store.count(RUNNING).await == 0).await;
 
+    // With parameters, its text is shown without our comment.
+    let gone = store.0.clone();
+    let parameters = "SELECT count() FROM numbers(1000000000000) WHERE sipHash64(number) = {hash:UInt64}";
+    let waiting =
+        tokio::spawn(async move { gone.query(parameters).param("hash", 0u64).fetch_one::<u64>().await });
+    eventually("the statement runs", async || store.count(RUNNING).await == 1).await;
+    waiting.abort();
+    eventually("the statement with parameters is killed", async || store.count(RUNNING).await == 0).await;
+
     // The same in the middle of a stream.
     let mut cursor =
         store.0.query("SELECT number FROM numbers(1000000000000)").fetch_bytes("RowBinary").unwrap();

@@ -206,7 +206,7 @@ impl QueryState {
         };
         let question = explore::Question::parse(kind, body, site, ((self.clock)(), first_event))?;
         self.check_patterns(&request.filters).await?;
-        let rows: Vec<explore::ExplorationRow> = self.store.fetch(&sql::exploration(&question)).await?;
+        let rows: Vec<explore::ExplorationRow> = self.store.fetch_once(&sql::exploration(&question)).await?;
         Ok(question.json(&rows))
     }
 

@@ -122,6 +122,13 @@ pub struct ExplorationRow {
     pub is_folded: u8,
 }
 
+impl passant_store::Remembered for ExplorationRow {
+    fn weight_bytes(&self) -> usize {
+        let groups: usize = self.groups.iter().map(|group| group.capacity() + size_of::<String>()).sum();
+        size_of::<Self>() + groups + self.numbers.capacity() * size_of::<Option<f64>>()
+    }
+}
+
 impl Kind {
     /// All of them.
     pub fn all() -> impl Iterator<Item = Self> {

@@ -111,6 +111,7 @@ fn cases() -> Vec<Sent> {
 async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
     let mut passant = Passant::with_site(Settings { config: CONFIG.into(), ..Settings::default() });
     passant.cli_ok(&["site", "add", "other.example", "--timezone", "UTC"]);
+    passant.cli_ok(&["site", "add", "left.example", "--timezone", "UTC"]);
     passant.cli_ok(&[
         "site",
         "set",
@@ -151,11 +152,14 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
             own.events.iter().for_each(|(outcome, count)| ledger.event(outcome, *count));
         }
     }
+    let left = leave(&passant).await;
+    *ledger.requests.entry(202).or_default() += left.answered;
+    ledger.event("accepted", left.answered + left.unanswered);
     let aborted = abort(&passant);
     let slow = slow(&passant).await;
     *ledger.requests.entry(408).or_default() += slow;
 
-    let requests: u64 = ledger.requests.values().sum::<u64>() + aborted;
+    let requests: u64 = ledger.requests.values().sum::<u64>() + left.unanswered + aborted;
     let books = until("every request has ended", || async {
         let books = Books::of(&passant).await;
         (books.sum("passant_http_requests_total{", "route=\"event\"") == requests).then_some(books)
@@ -165,7 +169,7 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
         books.sum("passant_http_requests_total{", &format!("code=\"{status}\",route=\"event\""))
     };
     let broken = books.value("passant_beacons_refused_total{reason=\"broken\"}");
-    assert_eq!(by_status("none") + broken, aborted, "{books:?}");
+    assert_eq!(by_status("none") + broken, aborted + left.unanswered, "{books:?}");
     for (status, count) in &ledger.requests {
         let others = if *status == 400 { broken } else { 0 };
         assert_eq!(by_status(&status.to_string()) - others, *count, "{status}: {books:?}");
@@ -188,11 +192,46 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
         (passant.metric("passant_spool_events").await == 0.0).then_some(())
     })
     .await;
-    let stored: usize = ["example.com", "other.example"]
+    let stored: usize = ["example.com", "other.example", "left.example"]
         .iter()
         .map(|site| passant.cli_ok(&["export", "--site", site, "--format", "events"]).lines().count())
         .sum();
     assert_eq!(stored as u64, ledger.events["accepted"]);
+}
+
+/// What became of beacons whose clients went away before the answer: all are stored, for they were sent whole.
+struct Left {
+    /// The server noticed too late.
+    answered: u64,
+    unanswered: u64,
+}
+
+/// Sends beacons and goes away, until the server has noticed one that did before it answered.
+async fn leave(passant: &Passant) -> Left {
+    let body = json!({"n": "pageview", "u": "https://left.example/", "d": "left.example"}).to_string();
+    let head = format!(
+        "POST /api/event HTTP/1.1\r\nhost: x\r\nuser-agent: {FIREFOX}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let count = async |code: &str| {
+        passant.metric(&format!("passant_http_requests_total{{code=\"{code}\",route=\"event\"}}")).await
+    };
+    let (answered, unanswered) = (count("202").await, count("none").await);
+    let mut sent = 0.0;
+    loop {
+        let mut stream = TcpStream::connect(passant.public_address()).unwrap();
+        stream.write_all((head.clone() + &body).as_bytes()).unwrap();
+        drop(stream);
+        sent += 1.0;
+        let left = until("the request has ended", || async {
+            let left = (count("202").await - answered, count("none").await - unanswered);
+            (left.0 + left.1 == sent).then_some(left)
+        })
+        .await;
+        if left.1 > 0.0 {
+            return Left { answered: left.0 as u64, unanswered: left.1 as u64 };
+        }
+    }
 }
 
 /// Beacons whose connection breaks in the middle; how many.

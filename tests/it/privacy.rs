@@ -26,6 +26,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use passant_tests::canary::{Search, Sighting};
 use passant_tests::{Passant, Settings};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tempfile::TempDir;
 
 /// A directory for the keys of the day, on a tmpfs as the product demands.
@@ -107,6 +108,13 @@ async fn everything(passant: &Passant, keys: &Path, search: &Search) -> Vec<Sigh
         sightings.extend(search.within(&format!("words of {arguments:?}"), &output.stderr));
     }
     sightings
+}
+
+/// Lifts the limit on core files that this machine may have set, as far as it lets us: a search for what a crash leaves
+/// proves nothing where no crash could leave anything.
+fn allow_core_dumps() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
+    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).expect("the limit is lifted");
 }
 
 /// Where the server runs: its data, its configuration, and any core file.

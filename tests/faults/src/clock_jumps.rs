@@ -25,6 +25,8 @@ const EVENTS: usize = 30;
 enum Before {
     Nothing,
     Crash,
+    /// What was open is known from the store alone.
+    CrashOnceStored,
 }
 
 /// One page that the visitor sees.
@@ -60,8 +62,9 @@ const STORIES: &[Story] = &[
         title: "a crash, and midnight before the next start",
         pages: &[
             page("2026-11-20T22:40:00Z", Before::Nothing, (1, 1)),
+            page("2026-11-20T22:50:00Z", Before::Crash, (1, 1)),
             // Five past midnight in Berlin: another day's visitor, the same visit.
-            page("2026-11-20T23:05:00Z", Before::Crash, (2, 1)),
+            page("2026-11-20T23:05:00Z", Before::CrashOnceStored, (2, 1)),
             page("2026-11-21T11:00:00Z", Before::Crash, (2, 2)),
         ],
     },
@@ -122,11 +125,14 @@ impl Story {
         let oracle = Oracle::default();
         send(&oracle, &passant).await;
         for (number, Page { at, before, .. }) in self.pages.iter().enumerate() {
-            if *before == Before::Crash {
+            if *before == Before::CrashOnceStored {
+                until_stored(&passant).await;
+            }
+            if *before != Before::Nothing {
                 passant.kill().await;
             }
             set_clock(&passant, at)?;
-            if *before == Before::Crash {
+            if *before != Before::Nothing {
                 passant.run().await;
             }
             // Keys are tended twice a minute, and whenever somebody looks.
@@ -181,10 +187,14 @@ fn set_clock(passant: &Passant, at: &str) -> Result<()> {
     Ok(())
 }
 
-/// The visitor and the visit of each page, by the page's number. An export would join what midnight parts.
-async fn stored(passant: &Passant) -> Result<BTreeMap<usize, (u64, u64)>> {
+async fn until_stored(passant: &Passant) {
     let emptied = || async { (passant.metric("passant_spool_events").await == 0.0).then_some(()) };
     until("the spool is empty", emptied).await;
+}
+
+/// The visitor and the visit of each page, by the page's number. An export would join what midnight parts.
+async fn stored(passant: &Passant) -> Result<BTreeMap<usize, (u64, u64)>> {
+    until_stored(passant).await;
     let store = Store::new(&Endpoint::Socket(passant.data().join("engine.sock")), Config::default());
     let rows = Statement::new(
         "SELECT pathname, visitor_id, visit_id FROM events WHERE hostname = {host:String} AND name = 'pageview'",

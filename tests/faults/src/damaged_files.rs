@@ -111,6 +111,10 @@ impl Written {
             match place - CUT_ROUNDS {
                 0 | 1 => content[at] ^= 1 << (cycle / 2 % 8),
                 2 => content[page].fill(0),
+                // Nothing of its own is left, also where it was left open.
+                3 if cycle % 4 == 1 => {
+                    content[HEADER_BYTES..].copy_from_slice(&other.content[HEADER_BYTES..])
+                }
                 // What was being written when the power went: the tail is another file's.
                 _ => content[at..].copy_from_slice(&other.content[at..]),
             }
@@ -162,9 +166,15 @@ impl Written {
             segment.remove().await?;
         }
         let left = left_over(directory.path())?;
-        // A segment without one intact frame is put aside for a person, never deleted.
-        let aside = numbers.is_empty() && left.iter().all(|name| name.ends_with(".damaged"));
-        ensure!(left.is_empty() || aside, "{left:?} is left in the spool");
+        // A segment that was left open without one intact frame is put aside for a person, never deleted.
+        let substance =
+            damaged.content.get(HEADER_BYTES..).is_some_and(|rest| rest.iter().any(|byte| *byte != 0));
+        let expected = (damaged.name.ends_with(".open") && numbers.is_empty() && substance)
+            .then(|| damaged.name.replace(".open", ".damaged"));
+        ensure!(left == expected.into_iter().collect::<Vec<_>>(), "{left:?} is left in the spool");
+        if let [aside] = &left[..] {
+            ensure!(fs::read(directory.path().join(aside))? == damaged.content, "{aside} is not as it was");
+        }
         Ok(Outcome { numbers, status: spool.status() })
     }
 }

@@ -106,12 +106,19 @@ async fn moved() -> Result<u64> {
     old.kill().await;
     let (from, to) = (old.data().join("spool"), new.data().join("spool"));
     fs::rename(&from, &to)?;
+    let copy = new.file("copy");
+    copy_all(&to, &copy)?;
 
     new.run().await;
     let acknowledged = oracle.check(&new).await?;
+    // Moved once more, by somebody who does not know that it was.
     new.kill().await;
+    fs::remove_dir_all(&to)?;
+    fs::rename(&copy, &to)?;
     new.run().await;
     oracle.check(&new).await?;
+    let known = new.metric("passant_ship_reconciled_total{action=\"skipped\"}").await;
+    ensure!(known > 0.0, "the store was not asked about events that it holds");
 
     // The node that it came from knows nothing of it any more.
     old.run().await;

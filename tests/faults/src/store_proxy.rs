@@ -4,7 +4,7 @@
 //! strikes inserts of events only, so many as were ordered, and every insert's arrival is noted.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,12 +35,21 @@ pub(crate) enum Trouble {
     CutDuring,
     /// It is carried out, and the connection is cut before the answer.
     CutAfter,
+    /// The connection is cut when half of it has arrived, and the other half arrives late.
+    CutWhileRunning,
 }
 
 impl Trouble {
     /// All of them.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Slow, Self::Unavailable, Self::TooManyParts, Self::CutBefore, Self::CutDuring, Self::CutAfter];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Slow,
+        Self::Unavailable,
+        Self::TooManyParts,
+        Self::CutBefore,
+        Self::CutDuring,
+        Self::CutAfter,
+        Self::CutWhileRunning,
+    ];
 }
 
 /// The running proxy.
@@ -141,6 +150,15 @@ impl Orders {
                 self.forward(request).await?;
                 bail!("cut after the insert")
             }
+            Some(Trouble::CutWhileRunning) => {
+                let store = self.store.clone();
+                tokio::spawn(async move {
+                    // What becomes of it, only the store knows.
+                    let _ = forward_haltingly(&store, request).await;
+                });
+                tokio::time::sleep(SLOWNESS / 4).await;
+                bail!("cut while the insert ran")
+            }
         }
     }
 
@@ -175,6 +193,23 @@ impl Orders {
         let _ = running.await;
         Ok(())
     }
+}
+
+/// Sends half of the body, and the other half when whoever asked has had time to ask again.
+async fn forward_haltingly(store: &Path, request: Request<Bytes>) -> Result<()> {
+    let stream = UnixStream::connect(store).await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let (head, mut body) = onward(request).into_parts();
+    let half = body.split_to(body.len() / 2);
+    let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(Frame::data(half)) });
+    let second = futures_util::stream::once(async move {
+        tokio::time::sleep(SLOWNESS * 2).await;
+        Ok(Frame::data(body))
+    });
+    let body = StreamBody::new(futures_util::StreamExt::chain(first, second));
+    sender.send_request(Request::from_parts(head, Box::pin(body))).await?.into_body().collect().await?;
+    Ok(())
 }
 
 async fn accept(listener: TcpListener, orders: Arc<Orders>) {

@@ -44,12 +44,12 @@ async fn trouble(round: u32, passant: &Passant, proxy: &StoreProxy) -> Result<()
     let trouble = Trouble::ALL[round as usize % Trouble::ALL.len()];
     let times = match trouble {
         // The next try after it finds the rows, and inserts nothing.
-        Trouble::Slow | Trouble::CutAfter => 1,
+        Trouble::Slow | Trouble::CutAfter | Trouble::CutWhileRunning => 1,
         _ => 1 + round / Trouble::ALL.len() as u32 % 3,
     };
     let action = match trouble {
         Trouble::Slow => None,
-        Trouble::CutAfter => Some("skipped"),
+        Trouble::CutAfter | Trouble::CutWhileRunning => Some("skipped"),
         _ => Some("inserted"),
     };
     let reconciled = || async {

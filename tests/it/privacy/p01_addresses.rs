@@ -3,10 +3,10 @@
 
 use passant_tests::canary::Search;
 use passant_tests::{Passant, until};
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 
 use super::traffic::Traffic;
-use super::{assert_none, everything, key_directory, talkative, working_directory};
+use super::{allow_core_dumps, assert_none, everything, key_directory, talkative, working_directory};
 
 /// How a server ends between two rounds of traffic.
 #[derive(Debug)]
@@ -49,12 +49,6 @@ async fn no_address_is_written_anywhere_whatever_is_sent_and_however_it_ends() {
     // The search proves something only if the events came all the way.
     passant.until_total("events", events).await;
     assert_none(&everything(&passant, keys.path(), &search).await);
-}
-
-/// Lifts the limit on core files that this machine may have set, as far as it lets us.
-fn allow_core_dumps() {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Core);
-    setrlimit(Resource::Core, Rlimit { current: maximum, maximum }).expect("the limit is lifted");
 }
 
 async fn open_visits_are_known(passant: &Passant) {

@@ -5,10 +5,11 @@ use passant_tests::canary::{Canary, Search, files};
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{assert_none, everything, key_directory, talkative, working_directory};
+use super::{allow_core_dumps, assert_none, everything, key_directory, talkative, working_directory};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keys_of_the_day_are_on_no_disk_in_no_log_and_in_no_answer() {
+    allow_core_dumps();
     let keys = key_directory();
     let mut passant = Passant::with_site(talkative(keys.path(), ""));
     passant.cli_ok(&["site", "add", "other.example", "--timezone", "Pacific/Auckland"]);

@@ -11,13 +11,17 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use passant_tests::{Oracle, Passant, Settings, until};
+use http::Method;
+use passant_tests::{FIREFOX, Oracle, Passant, Settings, until};
+use serde_json::json;
 
 use crate::refusal::{ensure_says, refusal};
 use crate::{Rounds, Tally};
 
 /// Events that are sent between two looks.
 const EVENTS: usize = 50;
+/// A site besides the oracle's, whose events may get lost.
+const OTHER_SITE: &str = "other.example";
 /// Nobody's user id.
 const SOMEONE_ELSE: u32 = 65_534;
 
@@ -27,7 +31,9 @@ pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {
         let mut tally = Tally::default();
         for round in rounds.numbers() {
             let config = "[spool]\nseal_after_seconds = 0.1\n".to_owned();
-            let mut passant = Passant::start_with(Settings { config, ..Settings::default() }).await;
+            let mut passant = Passant::with_site(Settings { config, ..Settings::default() });
+            passant.cli_ok(&["site", "add", OTHER_SITE]);
+            passant.run().await;
             let oracle = Oracle::default();
             send(&oracle, &passant).await;
             match round % 4 {
@@ -76,7 +82,15 @@ async fn read_only(oracle: &Oracle, passant: &mut Passant) -> Result<()> {
 async fn deleted(oracle: &Oracle, passant: &mut Passant) -> Result<()> {
     oracle.check(passant).await?;
     let spool = passant.data().join("spool");
+    // A segment is open, and goes on existing for who has it open. What is in it is lost with the directory.
+    let beacon = json!({"n": "pageview", "u": format!("https://{OTHER_SITE}/"), "d": OTHER_SITE});
+    ensure!(passant.beacon(&beacon).await.status == 202, "beacons are not taken");
     fs::remove_dir_all(&spool)?;
+    let headers = [("content-type", "text/plain"), ("user-agent", FIREFOX)];
+    let answer = passant.public().send(Method::POST, "/api/event", &headers, beacon.to_string()).await;
+    // No answer is as good as a refusal: nothing may be promised.
+    let acknowledged = answer.is_ok_and(|answer| answer.status == 202);
+    ensure!(!acknowledged, "a beacon in a deleted file is acknowledged");
     until_refused(oracle, passant).await;
     ensure!(passant.admin().get("/healthz").await.status == 200, "it does not stay up");
     ensure!(passant.admin().get("/readyz").await.status == 503, "ready though nothing can be stored");

@@ -28,6 +28,9 @@ use plan::Plan;
 /// Names the file.
 const VARIABLE: &str = "PASSANT_FAULTS";
 
+/// From the step at which the process dies to its death: longer than an answer takes to its client.
+const LAST_ANSWERS: Duration = Duration::from_millis(20);
+
 /// The plan as it was last read.
 #[derive(Default)]
 struct Planned {
@@ -91,8 +94,10 @@ fn is_due(step: &str) -> bool {
     planned().is_some_and(|mut planned| planned.plan.reaches(step))
 }
 
-/// As a power cut would: nothing is written, nobody is told.
+/// As a power cut would: nothing more is written, nobody is told any more.
 fn die() -> ! {
+    // An answer that was given too soon has to get out, or nobody could tell that it was.
+    std::thread::park_timeout(LAST_ANSWERS);
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     loop {
         std::thread::park();

@@ -1,9 +1,10 @@
 //! What an earlier process left, taken up again.
 //!
 //! Invariant: recovery is idempotent and only ever shortens, seals or removes files without an intact frame;
-//! it may be cut off at any point and run again. It refuses before it changes anything.
+//! it may be cut off at any point and run again. It refuses before it changes anything. What it hands out is on
+//! the disk: a file whose sync may have failed before the process died is not synced again but written anew.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -22,6 +23,9 @@ pub(crate) struct Recovered {
     pub(crate) torn_tails: u64,
 }
 
+/// The extension of a file that recovery was writing when it was cut off.
+const DRAFT: &str = "draft";
+
 struct Found {
     name: Name,
     path: PathBuf,
@@ -36,7 +40,7 @@ pub(crate) fn recover(file_system: &dyn FileSystem, directory: &Path) -> Result<
         next_sequence: found.iter().map(|file| file.name.sequence + 1).max().unwrap_or(0),
         ..Recovered::default()
     };
-    let mut changed = false;
+    let mut changed = remove_drafts(file_system, directory)?;
     for file in found {
         let failed = |source| OpenError::Io { path: file.path.clone(), source };
         match file.name.stage {
@@ -54,6 +58,26 @@ pub(crate) fn recover(file_system: &dyn FileSystem, directory: &Path) -> Result<
         file_system.sync_directory(directory).map_err(failed)?;
     }
     Ok(recovered)
+}
+
+/// Removes what a recovery that was cut off was writing. Returns whether there was any.
+fn remove_drafts(file_system: &dyn FileSystem, directory: &Path) -> Result<bool, OpenError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path, source }
+    };
+    let mut removed = false;
+    for file in file_system.list(directory).map_err(failed(directory))? {
+        let path = directory.join(&file.name);
+        // Only what would be a segment's name but for the extension is ours.
+        if path.extension().is_some_and(|extension| extension == DRAFT)
+            && path.with_extension("open").file_name().and_then(|name| Name::parse(name.to_str()?)).is_some()
+        {
+            file_system.remove(&path).map_err(failed(&path))?;
+            removed = true;
+        }
+    }
+    Ok(removed)
 }
 
 /// Lists the segments in the order of their sequence, and refuses if one is from the future.
@@ -96,8 +120,7 @@ fn seal_left_open(file_system: &dyn FileSystem, directory: &Path, file: &Found) 
         discard_left_open(file_system, file, &content)?;
         return Ok(Outcome { segment: None, torn });
     };
-    // Also a file that is whole may not be on the disk yet: the process may have died before its sync.
-    file_system.truncate(&file.path, end as u64)?;
+    write_anew(file_system, &file.path, &content[..end])?;
     let count = last.number + 1;
     let path = directory.join(file.name.sealed(count).to_string());
     file_system.rename(&file.path, &path)?;
@@ -106,6 +129,34 @@ fn seal_left_open(file_system: &dyn FileSystem, directory: &Path, file: &Found) 
         tracing::warn!(path = %whole.path.display(), bytes = content.len() - end, "spool: torn tail cut off");
     }
     Ok(Outcome { segment: Some(whole.segment(count)), torn })
+}
+
+/// Gives a file exactly this content, durably.
+///
+/// Also a file that is whole may not be on the disk: the process may have died before its sync, or after a sync that
+/// failed. The kernel marks the pages of a failed sync clean, so that the next one says yes without writing them; a
+/// power cut would then take back frames that had been shipped. So the content goes to another file, which takes the
+/// name. A full disk has no room for that: there the file is cut and synced as it is.
+fn write_anew(file_system: &dyn FileSystem, path: &Path, content: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension(DRAFT);
+    let write = |draft: &Path| {
+        let mut file = file_system.create(draft)?;
+        file.append(content)?;
+        file.sync_data()
+    };
+    match write(&draft) {
+        Ok(()) => file_system.rename(&draft, path),
+        Err(error) => {
+            // One that stays is removed by the next start.
+            let _ = file_system.remove(&draft);
+            match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                    file_system.truncate(path, content.len() as u64)
+                }
+                _ => Err(error),
+            }
+        }
+    }
 }
 
 /// A file without an intact frame is what a crash in a segment's first commit leaves, unless the disk is

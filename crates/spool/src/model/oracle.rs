@@ -57,6 +57,8 @@ pub struct Oracle {
     fates: Vec<Fate>,
     /// What the store holds, by batch and frame number: inserting the same row again changes nothing.
     store: BTreeMap<(BatchId, u32), u64>,
+    /// How many frames a segment had when it was shipped: a store that holds others cannot tell which are missing.
+    shipped: BTreeMap<BatchId, usize>,
     /// The segments whose removal was answered, and which must never come back.
     removed: BTreeSet<BatchId>,
 }
@@ -75,6 +77,7 @@ impl Oracle {
             running: None,
             fates: Vec::new(),
             store: BTreeMap::new(),
+            shipped: BTreeMap::new(),
             removed: BTreeSet::new(),
         };
         runtime.block_on(async {
@@ -172,6 +175,12 @@ impl Oracle {
     async fn read(&mut self, segment: &SealedSegment) -> bool {
         assert!(!self.removed.contains(&segment.batch_id()), "a removed segment came back");
         let Ok(frames) = segment.read().await else { return false };
+        let frames: Vec<_> = frames.into_iter().collect();
+        let before = self.shipped.insert(segment.batch_id(), frames.len());
+        assert!(
+            before.is_none_or(|before| before == frames.len()),
+            "a shipped segment came back with others"
+        );
         for frame in frames {
             let number = verify(&frame.payload);
             let before = self.store.insert((segment.batch_id(), frame.number), number);

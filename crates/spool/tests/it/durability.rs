@@ -145,6 +145,24 @@ fn keeps_the_promise_when_neither_cut_of_a_failed_segment_succeeds() {
     }
 }
 
+#[test]
+fn ships_after_a_failed_sync_and_a_crash_only_what_a_power_cut_leaves() {
+    for (seed, operations) in (0..40).flat_map(|seed| (1..4).map(move |operations| (seed, operations))) {
+        let fault = |operation, persistence| {
+            Action::Inject(Fault { operation, after: 0, error: ErrorKind::Other, persistence })
+        };
+        let actions = [
+            Action::Append(vec![700]),
+            fault(Operation::Sync, Persistence::Once),
+            Action::CrashAfter(operations, Loss::Process),
+            Action::Append(vec![700, 900, 10]),
+            fault(Operation::Remove, Persistence::Forever),
+            Action::Ship(1),
+        ];
+        Oracle::check(seed, 1 << 30, config(1 << 30), &actions);
+    }
+}
+
 /// The oracle is only as good as its nose.
 #[test]
 fn would_notice_a_broken_promise() {

@@ -118,6 +118,10 @@ fn insert<'a>(
         } else if depth == 0 && token.is("FORMAT") {
             let Some(name) = tokens.next() else { return undecided() };
             let data_start = name.end + blank(&sql[name.end..]);
+            // More blanks, or the line's end, may follow in the next piece.
+            if !whole && matches!(&sql[data_start..], [] | [b'\r']) && !sql.ends_with(b"\n") {
+                return Ok(None);
+            }
             return Ok(Some(Shape::Insert { text_end: before, data_start, format: Some(lossy(name.text)) }));
         } else if depth == 0 && token.is("VALUES") {
             let format = Some("Values".to_owned());
@@ -244,6 +248,10 @@ mod tests {
     fn waits_for_more_of_a_prefix() {
         for prefix in ["", "INS", "INSERT INTO t FORM", "INSERT INTO t FORMAT Nat", "SELECT 1 "] {
             assert_eq!(shape(prefix.as_bytes(), Extent::Prefix).unwrap(), None, "{prefix}");
+        }
+        for blanks in [" ", " \t ", "\r", " \r"] {
+            let prefix = format!("INSERT INTO t FORMAT Native{blanks}");
+            assert_eq!(shape(prefix.as_bytes(), Extent::Prefix).unwrap(), None, "{prefix:?}");
         }
         assert!(shape(b"INSERT INTO t FORMAT Native\n", Extent::Prefix).unwrap().is_some());
     }

@@ -1,7 +1,7 @@
 //! `bench`: measures what an event costs, and says so beside the goals.
 //!
 //! Invariant: load, server and engine are processes of their own, so that each one's CPU is the kernel's own
-//! account of it. What is measured stands in `collect`, `drift` and `demo`; here is only the command line.
+//! account of it. What is measured stands in `collect`, `drift`, `demo` and `reports`; here is only the command line.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
 mod bare;
@@ -12,6 +12,7 @@ mod load;
 mod machine;
 mod measured;
 mod process;
+mod reports;
 mod server;
 mod store;
 mod table;
@@ -36,6 +37,7 @@ Examples:
   bench drift --real-minutes 60       the same, with the hour in real time
   bench demo                          load time, disk and memory of the demo site's 2,000,000 events
   bench demo --events 20000000        more; what the engine takes in memory
+  bench reports                       ten questions over 30 of 90 days, 20,000,000 events
   bench machine                       processor, memory and what a sync costs
   bench bare                          the bare server alone, to point another client at"
 )]
@@ -72,6 +74,17 @@ enum Command {
         /// How many events it has
         #[arg(long, value_name = "N", default_value_t = 2_000_000)]
         events: u64,
+    },
+    /// The dashboard's questions over 30 days, beside hand-written SQL
+    Reports {
+        #[command(flatten)]
+        place: Place,
+        /// How many events the store holds, over 90 days; nine of ten are the site's
+        #[arg(long, value_name = "N", default_value_t = 20_000_000)]
+        events: u64,
+        /// The site's privacy floor; 1 is none, as in the SQL
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        privacy_floor: u32,
     },
     /// What this machine is
     Machine {
@@ -128,6 +141,9 @@ async fn run(command: Command) -> Result<()> {
             drift::run(&place, between).await
         }
         Command::Demo { place, events } => demo::run(&place, events).await,
+        Command::Reports { place, events, privacy_floor } => {
+            reports::run(&place, events, privacy_floor).await
+        }
         Command::Machine { place } => machine::show(&place.directory()?),
         Command::Bare => bare::serve().await,
         Command::Load { server, order } => {

@@ -21,6 +21,8 @@ use crate::process;
 
 /// Behind a proxy on this machine, as most servers are: visitors are told apart by `X-Forwarded-For`.
 const CONFIG: &str = "[serve]\nlog_format = \"json\"\n[ingest]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
+/// Every report is computed: what was answered before is not remembered.
+const FORGETFUL: &str = "[query]\ncache_bytes = 0\n";
 /// A store where nobody answers: beacons stay in the spool.
 const AWAY: &str = "[store]\nurl = \"http://127.0.0.1:9/\"\n";
 
@@ -29,6 +31,8 @@ const AWAY: &str = "[store]\nurl = \"http://127.0.0.1:9/\"\n";
 pub(crate) enum Kind {
     /// The engine as its child.
     Engine,
+    /// The engine, and reports that are computed each time.
+    Forgetful,
     /// None that answers: what is left is the collector.
     Away,
 }
@@ -68,7 +72,12 @@ impl Server {
     pub(crate) async fn passant(place: &Place, kind: Kind, arguments: &[String]) -> Result<Self> {
         let binary = place.passant()?;
         let directory = tempfile::Builder::new().prefix("bench-").tempdir_in(place.directory()?)?;
-        let config = if kind == Kind::Away { format!("{CONFIG}{AWAY}") } else { CONFIG.to_owned() };
+        let more = match kind {
+            Kind::Engine => "",
+            Kind::Forgetful => FORGETFUL,
+            Kind::Away => AWAY,
+        };
+        let config = format!("{CONFIG}{more}");
         std::fs::write(directory.path().join("passant.toml"), config)?;
         cli(&binary, directory.path(), &["site", "add", "example.com", "--timezone", "Europe/Berlin"])
             .await?;
@@ -116,13 +125,21 @@ impl Server {
         Ok(store)
     }
 
+    /// Runs a command on its data directory, and returns what it says.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub(crate) async fn command(&self, arguments: &[&str]) -> Result<String> {
+        let own = self.own()?;
+        cli(&own.binary, own.directory.path(), arguments).await
+    }
+
     /// A token that reads every site.
     ///
     /// # Errors
     /// When the command fails.
     pub(crate) async fn token(&self) -> Result<String> {
-        let own = self.own()?;
-        cli(&own.binary, own.directory.path(), &["token", "create", "--scope", "stats:read"]).await
+        self.command(&["token", "create", "--scope", "stats:read"]).await
     }
 
     /// Waits for a line of its log, and returns the line's fields.

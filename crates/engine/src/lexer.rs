@@ -122,6 +122,12 @@ fn heredoc(rest: &[u8]) -> Option<usize> {
     find(&rest[tag..], &rest[..tag]).map(|at| tag + at + tag)
 }
 
+/// Whether `rest` starts a heredoc, or would with more behind it.
+pub(crate) fn opens_heredoc(rest: &[u8]) -> bool {
+    let [b'$', tag @ ..] = rest else { return false };
+    tag.iter().find(|byte| !is_word(**byte)).is_none_or(|byte| *byte == b'$')
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

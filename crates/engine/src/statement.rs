@@ -6,7 +6,7 @@
 
 use crate::{
     exception::{Exception, Kind as ExceptionKind},
-    lexer::{Kind, Lexer, Token},
+    lexer::{Kind, Lexer, Token, opens_heredoc},
 };
 
 /// How a statement is run.
@@ -50,8 +50,11 @@ const SESSION: [&str; 2] = ["SET", "USE"];
 /// An exception for statements that a shared connection cannot run.
 pub(crate) fn shape(sql: &[u8], extent: Extent) -> Result<Option<Shape>, Exception> {
     let whole = extent == Extent::Whole;
-    // The last word of a prefix may go on, so it is not seen yet.
-    let mut tokens = Lexer::new(sql).take_while(|token| whole || token.end < sql.len());
+    // The last word of a prefix may go on, and so may a text that only its end tells from a sign: neither is seen yet.
+    let open = |token: &Token<'_>| {
+        token.end == sql.len() || token.kind == Kind::Sign(b'$') && opens_heredoc(&sql[token.end - 1..])
+    };
+    let mut tokens = Lexer::new(sql).take_while(|token| whole || !open(token));
     let Some(first) = tokens.find(|token| token.kind != Kind::Sign(b'(')) else {
         return if whole {
             Err(Exception::new(ExceptionKind::SyntaxError, "Syntax error: the query is empty"))
@@ -246,7 +249,15 @@ mod tests {
 
     #[test]
     fn waits_for_more_of_a_prefix() {
-        for prefix in ["", "INS", "INSERT INTO t FORM", "INSERT INTO t FORMAT Nat", "SELECT 1 "] {
+        for prefix in [
+            "",
+            "INS",
+            "INSERT INTO t FORM",
+            "INSERT INTO t FORMAT Nat",
+            "INSERT INTO t $x$ FORMAT Native\n1",
+            "INSERT INTO t $x",
+            "SELECT 1 ",
+        ] {
             assert_eq!(shape(prefix.as_bytes(), Extent::Prefix).unwrap(), None, "{prefix}");
         }
         for blanks in [" ", " \t ", "\r", " \r"] {

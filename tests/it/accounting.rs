@@ -154,7 +154,9 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
     }
     let left = leave(&passant).await;
     *ledger.requests.entry(202).or_default() += left.answered;
+    *ledger.requests.entry(429).or_default() += left.refused;
     ledger.event("accepted", left.answered + left.unanswered);
+    ledger.event("refused", left.refused);
     let aborted = abort(&passant);
     let slow = slow(&passant).await;
     *ledger.requests.entry(408).or_default() += slow;
@@ -199,11 +201,13 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
     assert_eq!(stored as u64, ledger.events["accepted"]);
 }
 
-/// What became of beacons whose clients went away before the answer: all are stored, for they were sent whole.
+/// What became of beacons whose clients went away before the answer: they were sent whole, so all are stored but
+/// those that a site with enough of them refused.
 struct Left {
     /// The server noticed too late.
     answered: u64,
     unanswered: u64,
+    refused: u64,
 }
 
 /// Sends beacons and goes away, until the server has noticed one that did before it answered.
@@ -213,25 +217,28 @@ async fn leave(passant: &Passant) -> Left {
         "POST /api/event HTTP/1.1\r\nhost: x\r\nuser-agent: {FIREFOX}\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    let count = async |code: &str| {
-        passant.metric(&format!("passant_http_requests_total{{code=\"{code}\",route=\"event\"}}")).await
+    let counts = async || {
+        let books = Books::of(passant).await;
+        ["202", "none", "429"].map(|code| {
+            books.value(&format!("passant_http_requests_total{{code=\"{code}\",route=\"event\"}}"))
+        })
     };
-    let (answered, unanswered) = (count("202").await, count("none").await);
-    let mut sent = 0.0;
-    loop {
+    let before = counts().await;
+    for sent in 1.. {
         let mut stream = TcpStream::connect(passant.public_address()).unwrap();
         stream.write_all((head.clone() + &body).as_bytes()).unwrap();
         drop(stream);
-        sent += 1.0;
-        let left = until("the request has ended", || async {
-            let left = (count("202").await - answered, count("none").await - unanswered);
-            (left.0 + left.1 == sent).then_some(left)
+        let [answered, unanswered, refused] = until("the request has ended", || async {
+            let now = counts().await;
+            let ended = [0, 1, 2].map(|code| now[code] - before[code]);
+            (ended.iter().sum::<u64>() == sent).then_some(ended)
         })
         .await;
-        if left.1 > 0.0 {
-            return Left { answered: left.0 as u64, unanswered: left.1 as u64 };
+        if unanswered > 0 {
+            return Left { answered, unanswered, refused };
         }
     }
+    unreachable!("the loop ends with a request that nobody waited for")
 }
 
 /// Beacons whose connection breaks in the middle; how many.

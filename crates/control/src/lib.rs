@@ -23,6 +23,6 @@ pub use funnel::{Funnel, NewFunnel, StepOrder, Within};
 pub use goal::{Goal, GoalKind, NewGoal};
 pub use import::Import;
 pub use segment::{NewSegment, Segment};
-pub use setting::{SETTINGS, Setting, SettingFacts};
+pub use setting::{SCRIPT_OPTIONS, SETTINGS, Setting, SettingFacts};
 pub use site::{ReferrerDetail, RemovedSite, Site};
 pub use token::{Grant, NewToken, Scope, Token};

@@ -20,7 +20,23 @@ pub enum Setting {
     BlockedPages,
     /// Fewest visitors of a row that is shown where a filter narrows a report.
     PrivacyFloor,
+    /// What the website script does besides counting page views and engagement.
+    ScriptOptions,
 }
+
+/// What the website script can do besides, in the words of its name.
+pub const SCRIPT_OPTIONS: &[&str] = &[
+    "hash",
+    "manual",
+    "local",
+    "tagged-events",
+    "outbound-links",
+    "file-downloads",
+    "cloaked-links",
+    "forms",
+    "not-found",
+    "web-vitals",
+];
 
 /// What is known of one setting.
 pub struct SettingFacts {
@@ -86,6 +102,15 @@ pub const SETTINGS: &[SettingFacts] = &[
         help: "Fewest visitors of a row that is shown where a filter narrows a report or the public reads it; 1 shows all",
         default: "5",
         check: privacy_floor,
+    },
+    SettingFacts {
+        setting: Setting::ScriptOptions,
+        name: "script_options",
+        option: "script-options",
+        placeholder: "OPTIONS",
+        help: "What the website script does besides, comma between them, such as \"outbound-links,forms\"",
+        default: "",
+        check: |text| list(text, script_option),
     },
 ];
 
@@ -157,6 +182,15 @@ fn a_path(text: &str) -> Result<()> {
     }
 }
 
+fn script_option(text: &str) -> Result<()> {
+    if SCRIPT_OPTIONS.contains(&text) {
+        Ok(())
+    } else {
+        let options = SCRIPT_OPTIONS.join(", ");
+        Err(Error::Refused(format!("{text:?} is no option of the script, expected one of {options}")))
+    }
+}
+
 fn known_timezone(name: &str) -> Result<String> {
     match TimeZone::get(name) {
         Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
@@ -203,6 +237,7 @@ mod tests {
             (Setting::BlockedPages, "admin", "not a path"),
             (Setting::PrivacyFloor, "0", "from 1 to 1000"),
             (Setting::PrivacyFloor, "many", "from 1 to 1000"),
+            (Setting::ScriptOptions, "forms,heatmaps", "hash, manual"),
         ] {
             let words = setting.checked(value).expect_err(value).to_string();
             assert!(words.contains(expected), "{words}");

@@ -26,6 +26,8 @@ pub struct Site {
     pub blocked_pages: Vec<String>,
     /// Fewest visitors of a row that is shown where a report is narrowed; 1 shows all.
     pub privacy_floor_visitors: u32,
+    /// What the website script does besides, each of [`SCRIPT_OPTIONS`](crate::SCRIPT_OPTIONS).
+    pub script_options: Vec<String>,
     settings: HashMap<String, String>,
 }
 
@@ -66,6 +68,7 @@ impl Site {
             blocked_pages: entries(value(Setting::BlockedPages)),
             // What was stored has been checked; were it not, all would be folded rather than shown.
             privacy_floor_visitors: value(Setting::PrivacyFloor).parse().unwrap_or(u32::MAX),
+            script_options: entries(value(Setting::ScriptOptions)),
             settings,
         }
     }

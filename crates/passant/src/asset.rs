@@ -2,23 +2,26 @@
 //!
 //! Invariant: the same bytes for every visitor, no cookie, no validator that could tell visitors apart.
 
+use std::sync::Arc;
+
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha384};
+
+use crate::encoded::Encoded;
+use crate::script::Scripts;
 
 /// One embedded file: adding one is a row in [`ASSETS`].
 struct Asset {
     path: &'static str,
     content_type: &'static str,
-    cache: &'static str,
     content: &'static str,
 }
 
@@ -26,78 +29,72 @@ struct Asset {
 const REVALIDATE: &str = "no-cache";
 const A_DAY: &str = "public, max-age=86400";
 
-/// Where the website script is.
-const SCRIPTS: &str = "/js/";
-
-const SCRIPT: &str = include_str!("../../../tracker/src/passant.js");
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 const ASSETS: &[Asset] = &[
     Asset {
         path: "/",
         content_type: "text/html; charset=utf-8",
-        cache: REVALIDATE,
         content: include_str!("../../../dashboards/web/index.html"),
     },
     Asset {
         path: "/assets/app.js",
-        content_type: "text/javascript; charset=utf-8",
-        cache: REVALIDATE,
+        content_type: JAVASCRIPT,
         content: include_str!("../../../dashboards/web/app.js"),
     },
     Asset {
         path: "/assets/style.css",
         content_type: "text/css; charset=utf-8",
-        cache: REVALIDATE,
         content: include_str!("../../../dashboards/web/style.css"),
-    },
-    Asset {
-        path: "/js/passant.js",
-        content_type: "text/javascript; charset=utf-8",
-        cache: A_DAY,
-        content: SCRIPT,
     },
 ];
 
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Routes of all assets.
+/// Routes of all pages.
 pub(crate) fn router() -> Router {
-    routes(ASSETS.iter())
-}
-
-/// The website script alone, where there are no reports to show.
-pub(crate) fn script_router() -> Router {
-    routes(ASSETS.iter().filter(|asset| asset.path.starts_with(SCRIPTS)))
-}
-
-/// What the website script must hash to, as pages name it (Subresource Integrity).
-pub(crate) fn script_integrity() -> String {
-    format!("sha384-{}", STANDARD.encode(Sha384::digest(SCRIPT)))
-}
-
-fn routes(assets: impl Iterator<Item = &'static Asset>) -> Router {
-    assets.fold(Router::new(), |router, asset| {
-        router.route(asset.path, get(move || async move { response(asset) }))
+    ASSETS.iter().fold(Router::new(), |router, asset| {
+        let encoded = Arc::new(Encoded::new(asset.content.as_bytes()));
+        let answer = async move |request: HeaderMap| {
+            let same_origin = (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
+            let headers =
+                [(CONTENT_TYPE, fixed(asset.content_type)), (CACHE_CONTROL, fixed(REVALIDATE)), same_origin];
+            response(&encoded, &request, headers)
+        };
+        router.route(asset.path, get(answer))
     })
 }
 
-fn response(asset: &'static Asset) -> impl IntoResponse {
-    let fixed = HeaderValue::from_static;
-    let cross_origin = HeaderName::from_static("cross-origin-resource-policy");
-    let mut headers = HeaderMap::from_iter([
-        (CONTENT_TYPE, fixed(asset.content_type)),
-        (CACHE_CONTROL, fixed(asset.cache)),
+/// Puts the website script before what `router` answers: its paths are the operator's to choose.
+pub(crate) fn with_scripts(router: Router, scripts: Scripts) -> Router {
+    router.layer(middleware::from_fn_with_state(Arc::new(scripts), script_or_next))
+}
+
+async fn script_or_next(State(scripts): State<Arc<Scripts>>, request: Request, next: Next) -> Response {
+    let Some(script) = scripts.at(request.uri().path()) else { return next.run(request).await };
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, fixed("GET,HEAD"))]).into_response();
+    }
+    // It is for other origins' pages, which may hash it too.
+    let cross_origin = (HeaderName::from_static("cross-origin-resource-policy"), fixed("cross-origin"));
+    let headers = [(CONTENT_TYPE, fixed(JAVASCRIPT)), (CACHE_CONTROL, fixed(A_DAY)), cross_origin];
+    let mut response = response(&script, request.headers(), headers);
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, fixed("*"));
+    response
+}
+
+fn response(encoded: &Encoded, request: &HeaderMap, more: [(HeaderName, HeaderValue); 3]) -> Response {
+    let (mut headers, bytes) = encoded.for_request(request);
+    headers.extend(more);
+    headers.extend([
         (CONTENT_SECURITY_POLICY, fixed(POLICY)),
         (X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
         (REFERRER_POLICY, fixed("no-referrer")),
     ]);
-    // The script is for other origins' pages, which may hash it too; everything else is for ours.
-    if asset.path.starts_with(SCRIPTS) {
-        headers.insert(cross_origin, fixed("cross-origin"));
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, fixed("*"));
-    } else {
-        headers.insert(cross_origin, fixed("same-origin"));
-    }
-    (headers, asset.content)
+    (headers, bytes).into_response()
+}
+
+fn fixed(value: &'static str) -> HeaderValue {
+    HeaderValue::from_static(value)
 }

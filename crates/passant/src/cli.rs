@@ -6,7 +6,9 @@ mod site_set;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use passant_control::SCRIPT_OPTIONS;
 
 pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
 pub(crate) use site_set::SiteSet;
@@ -170,6 +172,7 @@ pub(crate) enum Site {
     /// Print the lines to paste into the site's pages
     #[command(after_help = "Examples:
   passant site snippet example.com --base-url https://stats.example.com
+  passant site snippet example.com --script-options outbound-links,forms
   passant site snippet example.com --integrity      paste it anew after each update of Passant")]
     Snippet {
         /// Its domain
@@ -177,6 +180,9 @@ pub(crate) enum Site {
         /// Where this server is reached by visitors
         #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
         base_url: String,
+        /// What the script does besides, comma between them, instead of what is set for the site
+        #[arg(long, value_name = "OPTIONS", value_delimiter = ',', value_parser = PossibleValuesParser::new(SCRIPT_OPTIONS))]
+        script_options: Option<Vec<String>>,
         /// Pin the script of this version by its hash: browsers then refuse any other, a later version's too
         #[arg(long)]
         integrity: bool,

@@ -16,8 +16,9 @@ use crate::cli::{self, Arguments, Command, Place};
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::engine_child::EXIT_IN_USE;
+use crate::script::{Pin, Tag};
 use crate::store_access::StoreAccess;
-use crate::{asset, core_dump, events_file, log, serve, view};
+use crate::{core_dump, events_file, log, serve, view};
 
 /// Runs a command to its end.
 ///
@@ -144,18 +145,13 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
             vec![site.domain.clone(), site.timezone.clone()]
         }),
         cli::Site::Set(options) => set_site(control, &options),
-        cli::Site::Snippet { domain, base_url, integrity } => {
+        cli::Site::Snippet { domain, base_url, script_options, integrity } => {
             let site = control.site(&domain)?;
-            let base_url = base_url.trim_end_matches('/');
-            let pin = if integrity {
-                format!(" integrity=\"{}\" crossorigin=\"anonymous\"", asset::script_integrity())
-            } else {
-                String::new()
-            };
-            say(&format!(
-                "<script defer data-domain=\"{}\" src=\"{base_url}/js/passant.js\"{pin}></script>",
-                site.domain
-            ))
+            let options = script_options.as_ref().unwrap_or(&site.script_options);
+            let paths = &session.config.tracker;
+            let pin = if integrity { Pin::ToThisVersion } else { Pin::None };
+            let tag = Tag { domain: &site.domain, base_url: &base_url, paths, options, pin };
+            say(&tag.to_string())
         }
         // Needs the store, so it is run elsewhere.
         cli::Site::Remove { .. } => Ok(()),

@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use passant_store::Endpoint;
 use serde::Deserialize;
 
+use crate::public::EVENT_PATH;
+use crate::script::SCRIPT_PATH;
+
 /// Everything an operator can set; each section is owned by the crate that reads it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) serve: Serve,
+    pub(crate) tracker: Tracker,
     pub(crate) ingest: passant_ingest::Config,
     pub(crate) spool: passant_spool::Config,
     pub(crate) store: passant_store::Config,
@@ -40,6 +44,42 @@ pub(crate) struct Serve {
     pub(crate) drain_notice_seconds: u64,
     /// How long requests in flight may take after that.
     pub(crate) drain_deadline_seconds: u64,
+}
+
+/// The `[tracker]` section.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tracker {
+    /// Where the website script is, besides its usual names.
+    pub(crate) script_path: String,
+    /// Where beacons are taken, besides `/api/event`.
+    pub(crate) event_path: String,
+}
+
+impl Default for Tracker {
+    fn default() -> Self {
+        Self { script_path: SCRIPT_PATH.to_owned(), event_path: EVENT_PATH.to_owned() }
+    }
+}
+
+impl Tracker {
+    fn check(&self) -> Result<(), ConfigError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_');
+        let is_path = |path: &str| path.len() > 1 && path.starts_with('/') && path.chars().all(plain);
+        if !is_path(&self.script_path) || !self.script_path.ends_with(".js") {
+            let path = &self.script_path;
+            return Err(ConfigError(format!(
+                "tracker.script_path: {path:?}, expected a path like \"/lib/reader.js\""
+            )));
+        }
+        if !is_path(&self.event_path) {
+            let path = &self.event_path;
+            return Err(ConfigError(format!(
+                "tracker.event_path: {path:?}, expected a path like \"/lib/note\""
+            )));
+        }
+        Ok(())
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -91,6 +131,7 @@ impl Config {
         self.engine.validate().map_err(|error| refused(&error))?;
         self.query.check().map_err(|error| refused(&error))?;
         self.ingest.check().map_err(|error| refused(&error))?;
+        self.tracker.check()?;
         if let Some(url) = &self.store.url {
             Endpoint::from_url(url).map_err(|error| refused(&error))?;
         }
@@ -138,6 +179,8 @@ mod tests {
     fn refuses_a_file_that_is_not_there_and_values_that_make_no_sense() {
         assert!(Config::load(Some(Path::new("/nowhere/passant.toml"))).is_err());
         assert!(load("[store]\nurl = \"ftp://x\"\n").is_err());
+        assert!(load("[tracker]\nscript_path = \"/lib/a b.js\"\n").is_err());
+        assert!(load("[tracker]\nevent_path = \"lib/note\"\n").is_err());
         assert!(load("[ingest]\ntrusted_proxies = [\"10.0.0.0/99\"]\n").is_err());
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Request, Response};
+use axum::http::{Request, Response, Uri};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
@@ -15,9 +15,14 @@ use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 
+/// Where the collector takes beacons of our script.
+pub(crate) const EVENT_PATH: &str = "/api/event";
+
 /// What a listener serves, by role.
 pub(crate) struct Public {
     pub(crate) collector: Option<Arc<Collector>>,
+    /// Another path for the same, if the operator named one.
+    pub(crate) event_path: Option<String>,
     pub(crate) pages: Router,
     /// Where pages and reports are made: they take longer than beacons, which are not to wait for them.
     pub(crate) page_threads: Handle,
@@ -34,8 +39,11 @@ impl Public {
     pub(crate) async fn answer(
         self: Arc<Self>,
         peer: SocketAddr,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> Result<Response<Body>, Unanswerable> {
+        if self.event_path.as_deref().is_some_and(|path| path == request.uri().path()) {
+            *request.uri_mut() = Uri::from_static(EVENT_PATH);
+        }
         if let Some(collector) = &self.collector
             && passant_ingest::takes(request.uri().path())
         {

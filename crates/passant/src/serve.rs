@@ -35,7 +35,8 @@ use crate::engine_child::{EnginePlan, Words};
 use crate::erase;
 use crate::ground;
 use crate::page;
-use crate::public::Public;
+use crate::public::{EVENT_PATH, Public};
+use crate::script::Scripts;
 use crate::server::{ConnectionMetrics, Limits, Server};
 use crate::sites_api::{self, SitesApi};
 use crate::store_parts;
@@ -108,8 +109,12 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     tokio::spawn(store_parts::follow(store.clone(), store_parts::gauge(&registry)?));
     let served = Arc::new(Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
-        pages: pages(options.role, (&store, reading(&store, &config, &registry)?), &control)
-            .layer(middleware::from_fn_with_state(bounds, page::bounded)),
+        event_path: Some(config.tracker.event_path.clone()).filter(|path| path != EVENT_PATH),
+        pages: asset::with_scripts(
+            pages(options.role, (&store, reading(&store, &config, &registry)?), &control),
+            Scripts::new(&config.tracker.script_path),
+        )
+        .layer(middleware::from_fn_with_state(bounds, page::bounded)),
         page_threads: Handle::current(),
     });
     let stop_public = ends.public.clone();
@@ -266,7 +271,7 @@ fn reading(store: &Store, config: &Config, registry: &Registry) -> Result<Store>
 /// What the public listener shows, by role; the store for what is to be changed in it, and as reports read it.
 fn pages(role: Role, (store, reading): (&Store, Store), control: &Arc<Control>) -> Router {
     if role == Role::Ingest {
-        return asset::script_router();
+        return Router::new();
     }
     let access = Arc::new(ReportAccess { control: control.clone(), clock: ground::now });
     let state = passant_query::QueryState { store: reading, access, clock: ground::now };
@@ -327,7 +332,12 @@ fn serve_admin(server: Server, ingest: Option<&Ingest>, registry: Registry, ends
         }
     });
     let router = admin::router(health, registry, refresh);
-    let pages = Arc::new(Public { collector: None, pages: router, page_threads: Handle::current() });
+    let pages = Arc::new(Public {
+        collector: None,
+        event_path: None,
+        pages: router,
+        page_threads: Handle::current(),
+    });
     tokio::spawn(server.run(move |peer, request| pages.clone().answer(peer, request), ends.admin.clone()))
 }
 

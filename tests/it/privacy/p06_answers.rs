@@ -57,6 +57,8 @@ async fn two_visitors_with_nothing_in_common_get_the_same_bytes() {
     let routes = [
         (Method::GET, "/js/passant.js", String::new(), String::new(), 200),
         (Method::HEAD, "/js/passant.js", String::new(), String::new(), 200),
+        (Method::GET, "/js/passant.forms.hash.js", String::new(), String::new(), 200),
+        (Method::GET, "/js/pa-1a2b3c.js", String::new(), String::new(), 200),
         (Method::GET, "/js/none.js", String::new(), String::new(), 404),
         (
             Method::POST,

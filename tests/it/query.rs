@@ -9,10 +9,9 @@ mod traffic;
 
 use std::sync::Arc;
 
+use http::HeaderMap;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use passant_query::{
-    Access, Answer, Goal, Permission, QueryState, Report, ReportRow, Request, Site, explore::Kind, sql,
-};
+use passant_query::{Access, Answer, Goal, QueryState, Report, ReportRow, Request, Site, explore::Kind, sql};
 use passant_store::Store;
 use passant_tests::TestEngine;
 use proptest::{
@@ -37,12 +36,8 @@ const READERS: usize = 4;
 struct Open;
 
 impl Access for Open {
-    fn site(&self, domain: &str) -> Option<Site> {
-        domain.parse().ok().map(site)
-    }
-
-    fn authorize(&self, _: &str, _: &Site) -> Permission {
-        Permission::Granted
+    fn site(&self, _: &HeaderMap, domain: &str) -> passant_query::Result<Site> {
+        domain.parse().map(site).map_err(|_| passant_query::Error::NotAllowed)
     }
 }
 

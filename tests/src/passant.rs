@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 
 use crate::http_client::{Answer, HttpClient};
@@ -122,6 +122,7 @@ struct Running {
     public: SocketAddr,
     admin: SocketAddr,
     log: Log,
+    said: Log,
 }
 
 impl Passant {
@@ -184,6 +185,8 @@ impl Passant {
     /// Starts the server, and returns when it listens.
     pub async fn run(&mut self) {
         let (mut child, log) = self.spawn();
+        let said = Log::default();
+        keep_lines(child.stdout.take().expect("piped"), said.clone(), None);
         let (public, admin) = until("the server listens", || {
             let status = child.try_wait().expect("asked");
             let lines = log.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -195,7 +198,7 @@ impl Passant {
             std::future::ready(found)
         })
         .await;
-        self.running = Some(Running { child, public, admin, log });
+        self.running = Some(Running { child, public, admin, log, said });
     }
 
     /// Starts the server and ends it after that time, whether it listens by then or not.
@@ -226,22 +229,11 @@ impl Passant {
         command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
         // Whatever it drops lies with its data and goes with it.
         command.current_dir(self.directory.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().expect("passant starts");
         let log = Log::default();
         self.logs.push(log.clone());
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        tokio::spawn({
-            let (log, mut file) = (log.clone(), log_file());
-            async move {
-                while let Ok(Some(line)) = lines.next_line().await {
-                    if let Some(file) = &mut file {
-                        let _ = writeln!(file, "{line}");
-                    }
-                    log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
-                }
-            }
-        });
+        keep_lines(child.stderr.take().expect("piped"), log.clone(), log_file());
         (child, log)
     }
 
@@ -252,6 +244,11 @@ impl Passant {
     /// Lines that it has logged since it was started.
     pub fn log(&self) -> String {
         self.running().log.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// Lines that it has said on standard output since it was started.
+    pub fn said(&self) -> String {
+        self.running().said.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
     /// Lines that all processes of this server have logged, those included that have ended.
@@ -473,6 +470,19 @@ impl Drop for Passant {
 pub fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
     rustix::process::kill_process(pid, signal).expect("signalled");
+}
+
+/// Reads lines until their writer ends.
+fn keep_lines(from: impl AsyncRead + Unpin + Send + 'static, kept: Log, mut file: Option<std::fs::File>) {
+    let mut lines = BufReader::new(from).lines();
+    tokio::spawn(async move {
+        while let Ok(Some(line)) = lines.next_line().await {
+            if let Some(file) = &mut file {
+                let _ = writeln!(file, "{line}");
+            }
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
 }
 
 fn children(pid: u32) -> Vec<u32> {

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_sites_and_tokens.sql"),
     include_str!("../migrations/0002_settings_and_definitions.sql"),
+    include_str!("../migrations/0003_accounts.sql"),
 ];
 
 /// The open control data.

@@ -12,7 +12,13 @@ pub enum Error {
     /// The site is not known.
     #[error("no site {0:?}; `passant site list` shows the sites there are")]
     UnknownSite(String),
-    /// The site has nothing of this kind under this number.
+    /// Nobody has an account under this address.
+    #[error("no user {0:?}; `passant user list` shows the users there are")]
+    UnknownUser(String),
+    /// A link that works once was used, is too old, or never was.
+    #[error("the link is not valid any more; ask for another")]
+    LinkGone,
+    /// There is nothing of this kind under this number.
     #[error("no {what} {id}")]
     Unknown {
         /// What was meant, as in "goal".

@@ -4,6 +4,8 @@
 //! the command line needs no connection to it.
 
 mod annotation;
+mod authorization;
+mod config;
 mod database;
 mod error;
 #[cfg(test)]
@@ -11,18 +13,33 @@ mod fixture;
 mod funnel;
 mod goal;
 mod import;
+mod one_time_link;
+mod password;
+mod role;
+mod secret;
 mod segment;
+mod session;
 mod setting;
 mod site;
 mod token;
+mod two_factor;
+mod user;
 
 pub use annotation::{Annotation, Moment};
+pub use authorization::{Action, Actor, Decision, Person, Subject, decide};
+pub use config::Config;
 pub use database::Control;
 pub use error::{Error, Result};
 pub use funnel::{Funnel, NewFunnel, StepOrder, Within};
 pub use goal::{Goal, GoalKind, NewGoal};
 pub use import::Import;
+pub use one_time_link::NewOwner;
+pub use password::Password;
+pub use role::{Member, Role};
 pub use segment::{NewSegment, Segment};
+pub use session::{Session, SessionLimits};
 pub use setting::{SCRIPT_OPTIONS, SETTINGS, Setting, SettingFacts};
 pub use site::{ReferrerDetail, RemovedSite, Site};
 pub use token::{Grant, NewToken, Scope, Token};
+pub use two_factor::DeviceSecret;
+pub use user::{NewUser, Standing, User};

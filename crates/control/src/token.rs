@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 use crate::database::Control;
 use crate::error::{Error, Result};
 use crate::goal::refused;
+use crate::secret;
 use crate::site::Site;
 
 /// What a token allows.
@@ -108,13 +109,11 @@ impl Control {
         if token.name.chars().count() > NAME_CHARACTERS_MAX || token.name.chars().any(char::is_control) {
             return Err(refused(format!("the name, expected at most {NAME_CHARACTERS_MAX} characters")));
         }
-        let mut secret = [0u8; 20];
-        getrandom::fill(&mut secret).map_err(|error| Error::Io(std::io::Error::other(error)))?;
-        let text = format!("passant_{}", secret.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+        let text = format!("passant_{}", secret::random_hex::<20>()?);
         self.connection().execute(
             "INSERT INTO tokens (hash, scope, site_id, created_at, name, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             params![
-                hash(&text),
+                secret::hash(&text),
                 token.scope.as_str(),
                 token.site.map(|site| site.id),
                 now.as_second(),
@@ -135,7 +134,7 @@ impl Control {
             .prepare_cached(
                 "SELECT scope, site_id FROM tokens WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
             )?
-            .query_row(params![hash(token), now.as_second()], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![secret::hash(token), now.as_second()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         found.map(|(scope, site_id)| Ok(Grant { scope: scope.parse()?, site_id })).transpose()
     }
@@ -174,11 +173,6 @@ impl Control {
         let removed = self.connection().execute("DELETE FROM tokens WHERE id = ?1", [id.cast_signed()])?;
         if removed == 0 { Err(Error::Unknown { what: "token", id }) } else { Ok(()) }
     }
-}
-
-/// 160 random bits need no slow hash; looking the hash up leaks nothing by its timing.
-fn hash(token: &str) -> [u8; 32] {
-    *blake3::hash(token.as_bytes()).as_bytes()
 }
 
 #[cfg(test)]

@@ -6,12 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
-use passant_control::{Control, Grant, ReferrerDetail, Scope};
+use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Subject, decide};
 use passant_ingest::{SiteTable, Sites};
 use passant_query::{Filter, Goal, GoalKind, PagePattern, Segment};
 use serde_json::Value;
+
+use crate::authority::{Authority, Credentials};
 
 /// How often the control data's version is looked at: one read of a shared page, no query.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -70,48 +72,44 @@ pub(crate) async fn follow(control: Arc<Control>, sites: Sites) {
 }
 
 /// Who may read which site's reports, and what the site's people have defined: each question reads it anew.
-pub(crate) struct ReportAccess {
-    pub(crate) control: Arc<Control>,
-    pub(crate) clock: fn() -> Timestamp,
-}
+pub(crate) struct ReportAccess(pub(crate) Authority);
 
 impl ReportAccess {
-    /// What a bearer token allows; nothing where the control data cannot be read.
-    pub(crate) fn grant(&self, bearer: &str) -> Option<Grant> {
-        self.control.grant(bearer, (self.clock)()).unwrap_or_else(|error| {
-            tracing::error!(%error, "a token cannot be looked up");
-            None
-        })
-    }
-
-    fn for_reports(&self, domain: &str) -> Result<Option<passant_query::Site>, passant_control::Error> {
-        let found = match self.control.site(domain) {
-            Err(passant_control::Error::UnknownSite(_)) => return Ok(None),
-            found => found?,
+    fn for_reports(&self, headers: &HeaderMap, domain: &str) -> passant_query::Result<passant_query::Site> {
+        let actor = self.0.actor(&Credentials::of(headers)).map_err(|_| passant_query::Error::NotAllowed)?;
+        let refused = match actor {
+            Actor::Stranger => passant_query::Error::MissingToken,
+            Actor::Person(_) | Actor::Token(_) => passant_query::Error::NotAllowed,
         };
-        let Some(time_zone) = timezone(&found) else { return Ok(None) };
-        let mut site = passant_query::Site::new(found.id, found.domain.clone(), time_zone);
-        site.privacy_floor = found.privacy_floor_visitors;
-        site.goals = self.control.goals(&found)?.into_iter().map(goal).collect();
-        site.segments = self.control.segments(&found)?.iter().filter_map(segment).collect();
-        Ok(Some(site))
+        let site = match self.0.control.site(domain) {
+            Err(passant_control::Error::UnknownSite(_)) => return Err(refused),
+            Err(error) => return Err(unreadable(&error)),
+            Ok(site) => site,
+        };
+        match decide(&actor, Action::ReadReports, Subject::Site(&site)) {
+            Decision::Allowed => {}
+            Decision::Hidden | Decision::Refused => return Err(refused),
+        }
+        let time_zone = timezone(&site).ok_or(passant_query::Error::NotAllowed)?;
+        let mut known = passant_query::Site::new(site.id, site.domain.clone(), time_zone);
+        known.privacy_floor = site.privacy_floor_visitors;
+        let goals = self.0.control.goals(&site).map_err(|error| unreadable(&error))?;
+        known.goals = goals.into_iter().map(goal).collect();
+        let segments = self.0.control.segments(&site).map_err(|error| unreadable(&error))?;
+        known.segments = segments.iter().filter_map(segment).collect();
+        Ok(known)
     }
 }
 
 impl passant_query::Access for ReportAccess {
-    fn site(&self, domain: &str) -> Option<passant_query::Site> {
-        self.for_reports(domain).unwrap_or_else(|error| {
-            tracing::error!(%error, "a site cannot be looked up");
-            None
-        })
+    fn site(&self, headers: &HeaderMap, domain: &str) -> passant_query::Result<passant_query::Site> {
+        self.for_reports(headers, domain)
     }
+}
 
-    fn authorize(&self, bearer: &str, site: &passant_query::Site) -> passant_query::Permission {
-        match self.grant(bearer) {
-            Some(grant) if grant.allows(Scope::StatsRead, site.id) => passant_query::Permission::Granted,
-            Some(_) | None => passant_query::Permission::Refused,
-        }
-    }
+fn unreadable(error: &passant_control::Error) -> passant_query::Error {
+    tracing::error!(%error, "who may read a site cannot be looked up");
+    passant_query::Error::NotAllowed
 }
 
 fn goal(goal: passant_control::Goal) -> Goal {

@@ -2,6 +2,7 @@
 
 mod definition;
 mod site_set;
+mod user;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use passant_control::SCRIPT_OPTIONS;
 
 pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
 pub(crate) use site_set::SiteSet;
+pub(crate) use user::{NewUser, User};
 
 /// Web analytics that keeps its privacy notice's word.
 #[derive(Debug, Parser)]
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Make, list and revoke tokens for the API
     #[command(subcommand)]
     Token(Token),
+    /// Invite, list and remove people, and help those who are locked out
+    #[command(subcommand)]
+    User(User),
     /// Add, list and remove goals: what a site wants done
     #[command(subcommand)]
     Goal(Goal),

@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod definition;
+mod user;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -46,6 +47,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         }
         Command::Site(command) => site(&Session::open(config, place)?, command),
         Command::Token(command) => token(&Session::open(config, place)?.control, command),
+        Command::User(command) => {
+            let session = Session::open(config, place)?;
+            let (config, listener) = (&session.config.accounts, session.config.serve.listen);
+            user::user(&session.control, &user::Links { config, listener }, command)
+        }
         Command::Goal(command) => definition::goal(&Session::open(config, place)?.control, command),
         Command::Funnel(command) => definition::funnel(&Session::open(config, place)?.control, command),
         Command::Segment(command) => definition::segment(&Session::open(config, place)?.control, command),

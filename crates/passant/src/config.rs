@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) store: passant_store::Config,
     pub(crate) engine: passant_engine::Config,
     pub(crate) query: passant_store::ReadConfig,
+    pub(crate) accounts: passant_control::Config,
 }
 
 /// The `[serve]` section.
@@ -132,6 +133,7 @@ impl Config {
         self.query.check().map_err(|error| refused(&error))?;
         self.ingest.check().map_err(|error| refused(&error))?;
         self.tracker.check()?;
+        self.accounts.check().map_err(|error| refused(&error))?;
         if let Some(url) = &self.store.url {
             Endpoint::from_url(url).map_err(|error| refused(&error))?;
         }

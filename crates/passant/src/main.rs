@@ -3,9 +3,12 @@
 //! Only here is the clock read and are errors turned into words: one line on stderr and an exit code.
 
 mod access;
+mod accounts_api;
 mod admin;
 mod asset;
+mod authority;
 mod built;
+mod call;
 mod cli;
 mod coarse_timer;
 mod command;
@@ -24,15 +27,20 @@ mod fail_points;
 mod ground;
 mod log;
 mod page;
+mod parameters;
 mod progress;
 mod public;
+mod refusal;
+mod same_origin;
 mod script;
+mod security_headers;
 mod serve;
 mod server;
 mod sites_api;
 mod store_access;
 mod store_parts;
 mod threads;
+mod throttle;
 mod view;
 
 use std::process::ExitCode;

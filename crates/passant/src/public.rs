@@ -10,7 +10,7 @@ use axum::http::{Request, Response, Uri};
 use bytes::Bytes;
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
-use passant_ingest::{Collector, Unanswerable};
+use passant_ingest::{AddressPrefix, Collector, PrefixBits, Proxies, Unanswerable};
 use tokio::runtime::Handle;
 use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
@@ -26,6 +26,14 @@ pub(crate) struct Public {
     pub(crate) pages: Router,
     /// Where pages and reports are made: they take longer than beacons, which are not to wait for them.
     pub(crate) page_threads: Handle,
+    /// Whom a page's request comes from, where that matters.
+    pub(crate) clients: Option<Clients>,
+}
+
+/// How to tell whom a request comes from, as the collector does.
+pub(crate) struct Clients {
+    pub(crate) proxies: Proxies,
+    pub(crate) prefix_bits: PrefixBits,
 }
 
 /// A collector's answer, or a page.
@@ -50,10 +58,18 @@ impl Public {
             return Ok(collector.handle(peer, request).await?.map(Either::Left));
         }
         // Boxed, or each beacon would move the room that a page needs.
-        Box::pin(self.page(request)).await
+        Box::pin(self.page(peer, request)).await
     }
 
-    async fn page(self: Arc<Self>, request: Request<Incoming>) -> Result<Response<Body>, Unanswerable> {
+    async fn page(
+        self: Arc<Self>,
+        peer: SocketAddr,
+        mut request: Request<Incoming>,
+    ) -> Result<Response<Body>, Unanswerable> {
+        if let Some(Clients { proxies, prefix_bits }) = &self.clients {
+            let prefix = AddressPrefix::cut(proxies.client(peer, request.headers()), *prefix_bits);
+            request.extensions_mut().insert(prefix);
+        }
         let page = self.page_threads.spawn(self.pages.clone().oneshot(request));
         // One who no longer waits for a report no longer wants it.
         match AbortOnDropHandle::new(page).await {

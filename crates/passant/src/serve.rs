@@ -3,6 +3,7 @@
 //! Beacons are taken from the first moment on: the spool needs no store. Order of the end: not ready, stop accepting,
 //! finish, last group commit, last batches if the store is quick, engine, exit. What was not shipped is durable.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,9 @@ use axum::{Router, middleware};
 use ipnet::IpNet;
 use jiff::Timestamp;
 use passant_control::Control;
-use passant_ingest::{Collector, DayKeys, Metrics, Outlets, Pipeline, Presence, Shipper};
+use passant_ingest::{
+    Collector, DayKeys, Metrics, Outlets, Pipeline, PrefixBits, Presence, Proxies, Shipper,
+};
 use passant_spool::{Segments, Spool};
 use passant_store::{AnswerSource, Endpoint, Store};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -24,8 +27,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::{self, ReportAccess};
+use crate::accounts_api::{self, AccountsApi};
 use crate::admin::{self, Health};
 use crate::asset;
+use crate::authority::Authority;
 use crate::cli::{self, Place, Role};
 use crate::config::Config;
 use crate::continuity;
@@ -35,8 +40,10 @@ use crate::engine_child::{EnginePlan, Words};
 use crate::erase;
 use crate::ground;
 use crate::page;
-use crate::public::{EVENT_PATH, Public};
+use crate::public::{Clients, EVENT_PATH, Public};
+use crate::same_origin;
 use crate::script::Scripts;
+use crate::security_headers;
 use crate::server::{ConnectionMetrics, Limits, Server};
 use crate::sites_api::{self, SitesApi};
 use crate::store_parts;
@@ -107,15 +114,28 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     let body_deadline = Duration::from_secs(config.serve.header_deadline_seconds);
     let bounds = page::Bounds::new(metrics.clone(), body_deadline)?;
     tokio::spawn(store_parts::follow(store.clone(), store_parts::gauge(&registry)?));
+    let base_url = accounts_api::base_url(&config.accounts, public_address);
+    let authority = Authority {
+        control: control.clone(),
+        clock: ground::now,
+        session_limits: config.accounts.session_limits(),
+    };
+    let accounts = AccountsApi::new(authority, config.accounts.clone(), base_url.clone());
     let served = Arc::new(Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
         event_path: Some(config.tracker.event_path.clone()).filter(|path| path != EVENT_PATH),
         pages: asset::with_scripts(
-            pages(options.role, (&store, reading(&store, &config, &registry)?), &control),
+            pages(options.role, (&store, reading(&store, &config, &registry)?), accounts),
             Scripts::new(&config.tracker.script_path),
         )
-        .layer(middleware::from_fn_with_state(bounds, page::bounded)),
+        .layer(middleware::from_fn(same_origin::guarded))
+        .layer(middleware::from_fn_with_state(bounds, page::bounded))
+        .layer(middleware::from_fn(security_headers::added)),
         page_threads: Handle::current(),
+        clients: Some(Clients {
+            proxies: Proxies::new(&config.ingest)?,
+            prefix_bits: PrefixBits::new(&config.ingest)?,
+        }),
     });
     let stop_public = ends.public.clone();
     let public = threads
@@ -123,6 +143,9 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         .spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
     let admin = serve_admin(admin, ingest.as_ref(), registry.clone(), &ends);
     tracing::info!(public = %public_address, admin = %admin_address, data = %data.path().display(), "listening");
+    if options.role != Role::Ingest {
+        offer_setup(&control, &base_url)?;
+    }
 
     let spool = ingest.as_ref().map(|ingest| ingest.spool.clone());
     let demo = options.demo.then(|| DemoSite { control, store: store.clone(), server: public_address });
@@ -269,16 +292,31 @@ fn reading(store: &Store, config: &Config, registry: &Registry) -> Result<Store>
 }
 
 /// What the public listener shows, by role; the store for what is to be changed in it, and as reports read it.
-fn pages(role: Role, (store, reading): (&Store, Store), control: &Arc<Control>) -> Router {
+fn pages(role: Role, (store, reading): (&Store, Store), accounts: AccountsApi) -> Router {
     if role == Role::Ingest {
         return Router::new();
     }
-    let access = Arc::new(ReportAccess { control: control.clone(), clock: ground::now });
+    let authority = accounts.authority().clone();
+    let access = Arc::new(ReportAccess(authority.clone()));
     let state = passant_query::QueryState { store: reading, access, clock: ground::now };
     let erase = Arc::new(Notify::new());
-    tokio::spawn(erase::follow(control.clone(), store.clone(), (erase.clone(), ground::now)));
-    let sites = SitesApi { control: control.clone(), clock: ground::now, erase };
-    asset::router().merge(sites_api::router(sites)).merge(passant_query::router(state))
+    tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
+    let sites = SitesApi { authority, erase };
+    asset::router()
+        .merge(accounts_api::router(accounts))
+        .merge(sites_api::router(sites))
+        .merge(passant_query::router(state))
+}
+
+/// Says how to become the first owner, while there is none. On standard output and not in the log, which is kept and
+/// copied: the link is worth the whole installation.
+fn offer_setup(control: &Control, base_url: &str) -> Result<()> {
+    if let Some(secret) = control.setup_link()? {
+        let link = accounts_api::setup_link(base_url, &secret);
+        // Whoever does not listen is told again at the next start.
+        let _ = writeln!(std::io::stdout(), "There is no owner yet. Become one at {link}");
+    }
+    Ok(())
 }
 
 fn bind(config: &Config, registry: &Registry, threads: &ServingThreads) -> Result<(Server, Server)> {
@@ -337,6 +375,7 @@ fn serve_admin(server: Server, ingest: Option<&Ingest>, registry: Registry, ends
         event_path: None,
         pages: router,
         page_threads: Handle::current(),
+        clients: None,
     });
     tokio::spawn(server.run(move |peer, request| pages.clone().answer(peer, request), ends.admin.clone()))
 }

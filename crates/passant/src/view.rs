@@ -1,8 +1,8 @@
-//! Sites and what is defined for them as JSON: the same in the Sites API and in the lists of the command line.
+//! Sites, what is defined for them and people as JSON: the same in the Sites API and in the lists of the command line.
 //!
 //! Invariant: keys that Plausible's Sites API has too mean what they mean there.
 
-use passant_control::{Annotation, Funnel, Goal, GoalKind, SETTINGS, Segment, Site, Token};
+use passant_control::{Annotation, Funnel, Goal, GoalKind, Member, SETTINGS, Segment, Site, Token, User};
 use serde_json::{Map, Value, json};
 
 /// A site with its settings.
@@ -65,4 +65,23 @@ pub(crate) fn token(token: &Token) -> Value {
         "created_at": token.created_at.to_string(),
         "expires_at": token.expires_at.map(|end| end.to_string()),
     })
+}
+
+/// Somebody with an account.
+pub(crate) fn user(user: &User) -> Value {
+    json!({
+        "id": user.id,
+        "email": user.email,
+        "name": user.name,
+        "owner": user.is_owner,
+        "invited": !user.has_password,
+        "two_factor": user.has_two_factor,
+        "created_at": user.created_at.to_string(),
+    })
+}
+
+/// Somebody with a role on a site.
+pub(crate) fn member(member: &Member) -> Value {
+    let Member { user, role } = member;
+    json!({ "id": user.id, "email": user.email, "name": user.name, "role": role.as_str() })
 }

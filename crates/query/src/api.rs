@@ -1,6 +1,6 @@
 //! The HTTP face of reports: `POST /api/v2/query`, and the older `GET /api/v1/stats/…`.
 //!
-//! Invariant: who may read the site is settled before anything else in a question is looked at. The only I/O of this
+//! Invariant: who may read the site is settled before anything of a question but its site is looked at. The only I/O of this
 //! crate is here. There is no limit on requests an hour; the store's own limits on time and memory hold instead.
 
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::{
     filter::Filter,
     openapi,
     period::DateRange,
-    report::{Reader, Report, Site},
+    report::{Report, Site},
     request::Request,
     response::{Answer, ReportRow},
     sql,
@@ -33,22 +33,12 @@ use crate::{
 
 /// Who may read what: the seam to the control data.
 pub trait Access: Send + Sync {
-    /// The site of this domain.
-    fn site(&self, domain: &str) -> Option<Site>;
-
-    /// Whether this bearer token may read this site.
-    fn authorize(&self, bearer: &str, site: &Site) -> Permission;
-}
-
-/// Whether a token may read a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// It may.
-    Granted,
-    /// It may, as anybody may: the site's reports are public under this token.
-    Public,
-    /// It may not, or is no token.
-    Refused,
+    /// The site of this domain as whoever sent these headers may read it.
+    ///
+    /// # Errors
+    /// [`Error::MissingToken`] for a stranger, and [`Error::NotAllowed`] for anybody else who may not read it, also where
+    /// there is no such site.
+    fn site(&self, headers: &HeaderMap, domain: &str) -> Result<Site>;
 }
 
 /// What the routes need.
@@ -85,9 +75,8 @@ pub fn router(state: QueryState) -> Router {
 }
 
 async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: Bytes) -> Result<Response> {
-    let token = bearer(&headers)?;
     let body = parse_body(&body)?;
-    let site = authorized_site(&state, token, Request::parse_site_id(&body)?)?;
+    let site = state.access.site(&headers, Request::parse_site_id(&body)?)?;
     let request = Request::parse(&body)?;
     match Shape::asked(&headers) {
         Shape::Json => Ok(Json(state.answer(&request, &site).await?).into_response()),
@@ -104,9 +93,8 @@ async fn answer_exploration(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Json<Value>> {
-    let token = bearer(headers)?;
     let body = parse_body(body)?;
-    let site = authorized_site(&state, token, Request::parse_site_id(&body)?)?;
+    let site = state.access.site(headers, Request::parse_site_id(&body)?)?;
     state.explore(kind, &body, &site).await.map(Json)
 }
 
@@ -168,9 +156,8 @@ async fn live_visitors(
     struct Live {
         visitors: u64,
     }
-    let token = bearer(&headers)?;
     let domain = query.site_id.ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
-    let site = authorized_site(&state, token, &domain)?;
+    let site = state.access.site(&headers, &domain)?;
     let rows: Vec<Live> = state.store.fetch(&sql::live_visitors(site.id, (state.clock)())).await?;
     Ok(Json(rows.first().map_or(0, |live| live.visitors)))
 }
@@ -211,9 +198,8 @@ impl QueryState {
     }
 
     async fn answer_v1(&self, kind: v1::Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {
-        let token = bearer(headers)?;
         let domain = params.site_id.as_deref().ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
-        let site = authorized_site(self, token, domain)?;
+        let site = self.access.site(headers, domain)?;
         let request = Request::parse(&params.body(kind)?)?;
         let answer = self.answer(&request, &site).await?;
         Ok(Json(params.reshaped(kind, &answer)))
@@ -284,24 +270,6 @@ impl QueryState {
         let rows: Vec<First> = self.store.fetch(&sql::first_event(site.id)).await?;
         let first = rows.first().map_or(0, |row| row.first);
         Ok((first > 0).then(|| Timestamp::from_second(i64::from(first)).ok()).flatten())
-    }
-}
-
-fn bearer(headers: &HeaderMap) -> Result<&str> {
-    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-    });
-    token.filter(|token| !token.is_empty()).ok_or(Error::MissingToken)
-}
-
-fn authorized_site(state: &QueryState, token: &str, domain: &str) -> Result<Site> {
-    let site = state.access.site(domain).ok_or(Error::NotAllowed)?;
-    match state.access.authorize(token, &site) {
-        Permission::Granted => Ok(site),
-        Permission::Public => Ok(Site { reader: Reader::Public, ..site }),
-        Permission::Refused => Err(Error::NotAllowed),
     }
 }
 

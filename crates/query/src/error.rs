@@ -17,8 +17,8 @@ pub enum Error {
         /// What is wrong, and what was expected.
         message: String,
     },
-    /// No bearer token was sent.
-    #[error("missing API key: send one as a bearer token")]
+    /// Neither a bearer token nor a session was shown.
+    #[error("missing API key: send one as a bearer token, or sign in")]
     MissingToken,
     /// The token is unknown, the site is unknown, or the token may not read the site. These are one answer, so that a
     /// stranger learns nothing about which sites exist.

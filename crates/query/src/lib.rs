@@ -25,7 +25,7 @@ pub mod sql;
 mod table;
 mod v1;
 
-pub use api::{Access, Permission, QueryState, router};
+pub use api::{Access, QueryState, router};
 pub use comparison::{Comparison, ComparisonMode, Weekdays};
 pub use dimension::Dimension;
 pub use error::{Error, Result};

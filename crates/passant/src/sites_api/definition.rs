@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use passant_control::{Control, GoalKind, NewFunnel, NewGoal, NewSegment, Site};
 use serde_json::Value;
 
-use super::parameters::Parameters;
-use super::refusal::Refusal;
-use super::{Outcome, view};
+use super::Outcome;
 use crate::access::check_filters;
+use crate::parameters::Parameters;
+use crate::refusal::Refusal;
+use crate::view;
 
 /// One kind of what can be defined.
 pub(super) struct Definition {

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::Outcome;
-use super::parameters::Parameters;
-use super::refusal::Refusal;
+use crate::parameters::Parameters;
+use crate::refusal::Refusal;
 
 /// Rows of a page unless told, and the most of them.
 const LIMIT_DEFAULT: usize = 100;

@@ -11,13 +11,14 @@ use super::*;
 struct OneSite;
 
 impl Access for OneSite {
-    fn site(&self, domain: &str) -> Option<Site> {
-        let domain = domain.to_owned();
-        (domain == "example.org").then(|| Site::new(7, domain, TimeZone::UTC))
-    }
-
-    fn authorize(&self, bearer: &str, _: &Site) -> Permission {
-        if bearer == "good" { Permission::Granted } else { Permission::Refused }
+    fn site(&self, headers: &HeaderMap, domain: &str) -> Result<Site> {
+        match headers.get(header::AUTHORIZATION) {
+            None => Err(Error::MissingToken),
+            Some(token) if token == "Bearer good" && domain == "example.org" => {
+                Ok(Site::new(7, domain, TimeZone::UTC))
+            }
+            Some(_) => Err(Error::NotAllowed),
+        }
     }
 }
 
@@ -48,7 +49,7 @@ async fn refuses_whoever_brings_no_token() {
     let (status, headers, body) = answer(query(None, QUESTION)).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
     assert_eq!(headers[header::WWW_AUTHENTICATE], "Bearer");
-    assert_eq!(body, json!({ "error": "missing API key: send one as a bearer token" }));
+    assert_eq!(body, json!({ "error": "missing API key: send one as a bearer token, or sign in" }));
 }
 
 #[tokio::test]

@@ -7,18 +7,18 @@ use axum::http::header::CONTENT_TYPE;
 use passant_control::Setting;
 use serde_json::{Map, Value};
 
-use super::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// Parameters by name.
 #[derive(Debug, Default)]
-pub(super) struct Parameters(Map<String, Value>);
+pub(crate) struct Parameters(Map<String, Value>);
 
 impl Parameters {
     /// Reads them.
     ///
     /// # Errors
     /// When the body is neither a JSON object nor a form.
-    pub(super) fn read(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn read(query: Option<&str>, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
         let mut found: Map<String, Value> = form(query.unwrap_or_default().as_bytes());
         let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if body.is_empty() {
@@ -36,7 +36,7 @@ impl Parameters {
     }
 
     /// A text; a number is taken for its digits. Absent, null and "" are one.
-    pub(super) fn text(&self, key: &str) -> Result<Option<String>, Refusal> {
+    pub(crate) fn text(&self, key: &str) -> Result<Option<String>, Refusal> {
         match self.0.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
@@ -48,20 +48,32 @@ impl Parameters {
     }
 
     /// A text that has to be there to do this.
-    pub(super) fn needed(&self, key: &str, purpose: &str) -> Result<String, Refusal> {
+    pub(crate) fn needed(&self, key: &str, purpose: &str) -> Result<String, Refusal> {
         self.text(key)?.ok_or_else(|| Refusal::bad(format!("Parameter `{key}` is required to {purpose}")))
     }
 
     /// A whole number.
-    pub(super) fn number<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>, Refusal> {
+    pub(crate) fn number<T: std::str::FromStr>(&self, key: &str) -> Result<Option<T>, Refusal> {
         let parse = |text: String| {
             text.parse().map_err(|_| Refusal::bad(format!("Parameter `{key}`: {text:?}, expected a number")))
         };
         self.text(key)?.map(parse).transpose()
     }
 
+    /// True or false.
+    pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, Refusal> {
+        match self.0.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(Value::String(text)) if text == "true" || text == "false" => Ok(Some(text == "true")),
+            Some(Value::String(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                Err(Refusal::bad(format!("Parameter `{key}`: expected true or false")))
+            }
+        }
+    }
+
     /// A value as JSON; in a form it stands as its text.
-    pub(super) fn json(&self, key: &str) -> Result<Option<Value>, Refusal> {
+    pub(crate) fn json(&self, key: &str) -> Result<Option<Value>, Refusal> {
         match self.0.get(key) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => serde_json::from_str(text)
@@ -72,7 +84,7 @@ impl Parameters {
     }
 
     /// The settings of a site by their names.
-    pub(super) fn settings(&self) -> Result<Vec<(Setting, String)>, Refusal> {
+    pub(crate) fn settings(&self) -> Result<Vec<(Setting, String)>, Refusal> {
         let Some(settings) = self.json("settings")? else { return Ok(Vec::new()) };
         let settings = settings.as_object().ok_or_else(|| Refusal::bad("settings: expected an object"))?;
         let one = |(name, value): (&String, &Value)| {

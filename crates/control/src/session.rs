@@ -1,0 +1,214 @@
+//! Sessions: somebody who has signed in, known by a secret that their browser keeps.
+//!
+//! Invariant: a session that has ended, is too old or was not used for too long is nobody's from that moment on, in
+//! every process. Nothing is kept of where it was begun.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{OptionalExtension, params};
+
+use crate::database::Control;
+use crate::error::{Error, Result};
+use crate::secret;
+use crate::user::{self, User};
+
+/// How long sessions last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// From their beginning.
+    pub lasts: SignedDuration,
+    /// Without a request.
+    pub idle: SignedDuration,
+}
+
+/// A session as its holder sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Its number, to end it by.
+    pub id: u64,
+    /// When somebody signed in.
+    pub created_at: Timestamp,
+    /// When it was last used, to a few minutes.
+    pub seen_at: Timestamp,
+    /// When it ends at the latest.
+    pub expires_at: Timestamp,
+}
+
+/// A request writes that the session is in use only this long after the last that did: a write waits for the disk.
+const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
+/// Who signs in more often than this loses the oldest.
+const SESSIONS_MAX: u32 = 50;
+
+impl Control {
+    /// Begins a session and returns its secret, which is kept nowhere.
+    ///
+    /// # Errors
+    /// When the file cannot be written or the system has no randomness.
+    pub fn begin_session(&self, user: &User, now: Timestamp, limits: SessionLimits) -> Result<String> {
+        let secret = secret::random_hex::<32>()?;
+        let connection = self.connection();
+        connection.execute(
+            "DELETE FROM sessions WHERE expires_at <= ?1 OR seen_at <= ?2",
+            params![now.as_second(), (now - limits.idle).as_second()],
+        )?;
+        connection.execute(
+            "DELETE FROM sessions WHERE id IN
+             (SELECT id FROM sessions WHERE user_id = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
+            params![user.id.cast_signed(), SESSIONS_MAX - 1],
+        )?;
+        connection.execute(
+            "INSERT INTO sessions (hash, user_id, created_at, seen_at, expires_at) VALUES (?1, ?2, ?3, ?3, ?4)",
+            params![
+                secret::hash(&secret),
+                user.id.cast_signed(),
+                now.as_second(),
+                (now + limits.lasts).as_second()
+            ],
+        )?;
+        Ok(secret)
+    }
+
+    /// Who holds `secret`, and the number of the session, which counts as used from now on.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn session(
+        &self,
+        secret: &str,
+        now: Timestamp,
+        limits: SessionLimits,
+    ) -> Result<Option<(User, u64)>> {
+        let connection = self.connection();
+        let found: Option<(i64, i64, i64)> = connection
+            .prepare_cached(
+                "SELECT id, user_id, seen_at FROM sessions WHERE hash = ?1 AND expires_at > ?2 AND seen_at > ?3",
+            )?
+            .query_row(
+                params![secret::hash(secret), now.as_second(), (now - limits.idle).as_second()],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        let Some((id, user_id, seen_at)) = found else { return Ok(None) };
+        if now.as_second() - seen_at >= SEEN_EVERY.as_secs() {
+            connection
+                .prepare_cached("UPDATE sessions SET seen_at = ?1 WHERE id = ?2")?
+                .execute([now.as_second(), id])?;
+        }
+        let user = user::by_id(&connection, user_id.unsigned_abs())?;
+        Ok(user.map(|user| (user, id.unsigned_abs())))
+    }
+
+    /// The sessions of a user that have not ended, the newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn sessions(&self, user: &User, now: Timestamp, limits: SessionLimits) -> Result<Vec<Session>> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(
+            "SELECT id, created_at, seen_at, expires_at FROM sessions
+             WHERE user_id = ?1 AND expires_at > ?2 AND seen_at > ?3 ORDER BY id DESC",
+        )?;
+        let idle_since = (now - limits.idle).as_second();
+        let rows =
+            statement.query_map(params![user.id.cast_signed(), now.as_second(), idle_since], |row| {
+                let instant = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+                Ok(Session {
+                    id: row.get::<_, i64>(0)?.unsigned_abs(),
+                    created_at: instant(row.get(1)?),
+                    seen_at: instant(row.get(2)?),
+                    expires_at: instant(row.get(3)?),
+                })
+            })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// Ends one session of a user.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the user has none of this number.
+    pub fn end_session(&self, user: &User, id: u64) -> Result<()> {
+        let ended = self.connection().execute(
+            "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2",
+            [user.id.cast_signed(), id.cast_signed()],
+        )?;
+        if ended == 0 { Err(Error::Unknown { what: "session", id }) } else { Ok(()) }
+    }
+
+    /// Ends all sessions of a user but one.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn end_other_sessions(&self, user: &User, kept: u64) -> Result<()> {
+        self.connection().execute(
+            "DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2",
+            [user.id.cast_signed(), kept.cast_signed()],
+        )?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{control_with_site, owner, password};
+
+    const LIMITS: SessionLimits =
+        SessionLimits { lasts: SignedDuration::from_hours(100), idle: SignedDuration::from_hours(10) };
+
+    fn hour(hour: i64) -> Timestamp {
+        Timestamp::from_second(hour * 3600).expect("an instant")
+    }
+
+    #[test]
+    fn lasts_while_it_is_used_and_not_for_ever() {
+        let (_directory, control, _site) = control_with_site();
+        let user = owner(&control, "ada@example.com");
+        let secret = control.begin_session(&user, hour(0), LIMITS).expect("begun");
+        assert_eq!(secret.len(), 64);
+        let holder =
+            |secret: &str, now| control.session(secret, now, LIMITS).expect("read").map(|(user, _)| user);
+        for now in [0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99] {
+            assert_eq!(holder(&secret, hour(now)).as_ref(), Some(&user), "hour {now}");
+        }
+        assert_eq!(holder(&secret, hour(100)), None, "it has ended");
+        let idle = control.begin_session(&user, hour(200), LIMITS).expect("begun");
+        assert_eq!(holder(&idle, hour(210)), None, "it was not used");
+        assert_eq!(holder("00", hour(200)), None);
+        assert_eq!(control.sessions(&user, hour(205), LIMITS).expect("read").len(), 1, "the old one is gone");
+    }
+
+    #[test]
+    fn ends_when_told_and_when_the_password_changes() {
+        let (directory, control, _site) = control_with_site();
+        let user = owner(&control, "ada@example.com");
+        let begin = || control.begin_session(&user, hour(0), LIMITS).expect("begun");
+        let number =
+            |secret: &str| control.session(secret, hour(1), LIMITS).expect("read").map(|(_, number)| number);
+        let secrets = [begin(), begin(), begin()];
+        control.end_session(&user, number(&secrets[0]).expect("open")).expect("ended");
+        assert_eq!(number(&secrets[0]), None);
+        control.end_other_sessions(&user, number(&secrets[2]).expect("open")).expect("ended");
+        assert!(number(&secrets[1]).is_none() && number(&secrets[2]).is_some());
+        assert!(matches!(control.end_session(&user, 99), Err(Error::Unknown { .. })));
+        control.set_password(user.id, &password()).expect("set");
+        assert_eq!(number(&secrets[2]), None);
+        drop(control);
+        for entry in std::fs::read_dir(directory.path()).expect("list") {
+            let bytes = std::fs::read(entry.expect("entry").path()).expect("read");
+            for secret in &secrets {
+                assert!(!bytes.windows(64).any(|window| window == secret.as_bytes()));
+            }
+        }
+    }
+
+    #[test]
+    fn who_signs_in_too_often_loses_the_oldest() {
+        let (_directory, control, _site) = control_with_site();
+        let user = owner(&control, "ada@example.com");
+        let first = control.begin_session(&user, hour(0), LIMITS).expect("begun");
+        for _ in 0..SESSIONS_MAX {
+            control.begin_session(&user, hour(0), LIMITS).expect("begun");
+        }
+        assert!(control.session(&first, hour(0), LIMITS).expect("read").is_none());
+        assert_eq!(control.sessions(&user, hour(0), LIMITS).expect("read").len(), SESSIONS_MAX as usize);
+    }
+}

@@ -59,7 +59,8 @@ async fn migrating_twice_changes_nothing() {
     let (_engine, stores) = engines().await;
     for store in stores {
         let report = store.migrate().await.expect("migrated");
-        assert_eq!((report.applied, report.already), (vec![], vec![1]));
+        let all = passant_store::migrations().iter().map(|migration| migration.version).collect();
+        assert_eq!((report.applied, report.already), (vec![], all));
     }
 }
 

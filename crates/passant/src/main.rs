@@ -36,6 +36,7 @@ mod script;
 mod security_headers;
 mod serve;
 mod server;
+mod site_names;
 mod sites_api;
 mod store_access;
 mod store_parts;

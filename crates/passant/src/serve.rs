@@ -45,6 +45,7 @@ use crate::same_origin;
 use crate::script::Scripts;
 use crate::security_headers;
 use crate::server::{ConnectionMetrics, Limits, Server};
+use crate::site_names;
 use crate::sites_api::{self, SitesApi};
 use crate::store_parts;
 use crate::threads::ServingThreads;
@@ -301,6 +302,7 @@ fn pages(role: Role, (store, reading): (&Store, Store), accounts: AccountsApi) -
     let state = passant_query::QueryState { store: reading, access, clock: ground::now };
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
+    tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));
     let sites = SitesApi { authority, erase };
     asset::router()
         .merge(accounts_api::router(accounts))

@@ -11,6 +11,7 @@ mod import;
 mod migrate;
 mod reading;
 mod rows;
+mod site_name;
 mod statement;
 
 pub use batch::{Batch, Column, columns};
@@ -22,4 +23,5 @@ pub use import::ImportTable;
 pub use migrate::{Migration, MigrationReport, migrations};
 pub use reading::{AnswerSource, ReadConfig, ReadConfigError, Remembered};
 pub use rows::{OpenVisit, StoredEvent};
+pub use site_name::SiteName;
 pub use statement::{Param, Statement};

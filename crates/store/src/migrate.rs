@@ -33,7 +33,10 @@ pub struct MigrationReport {
 
 /// All migrations, in order: adding one is a file and a row here.
 pub const fn migrations() -> &'static [Migration] {
-    &[Migration { version: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") }]
+    &[
+        Migration { version: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
+        Migration { version: 2, name: "views", sql: include_str!("../migrations/0002_views.sql") },
+    ]
 }
 
 /// Another process that migrates is waited for this long, and a lock older than this is a dead one's.

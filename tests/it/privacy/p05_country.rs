@@ -2,13 +2,15 @@
 
 use passant_ingest::{AddressPrefix, ClientAddress, Countries, PrefixBits};
 use passant_tests::canary::{Canary, Search};
-use passant_tests::{Passant, Settings};
+use passant_tests::{Passant, Settings, until};
 use serde_json::json;
 
 use super::{engine_says, everything, key_directory, stored};
 
 const CITY_WORDS: [&str; 6] =
     ["CanaryVille", "CanarySubdivision", "CNY", "CANARY-6011", "Pacific/Canary", "CanaryProvider"];
+/// Columns of the zone that the operator gave the site: the only ones that may be called so.
+const SITES_OWN: [&str; 2] = ["site_names.timezone", "sites.timezone"];
 const LATITUDE: f64 = -41.271_828_18;
 const LONGITUDE: f64 = 174.314_159_26;
 
@@ -175,16 +177,27 @@ async fn with_a_city_database_nothing_finer_than_a_country_is_stored_reported_or
     // No column of any table is for such a thing.
     let columns = engine_says(
         &passant,
-        "SELECT lower(name) FROM system.columns WHERE lower(database) NOT IN ('system', 'information_schema') FORMAT TSV",
+        "SELECT lower(table || '.' || name) FROM system.columns \
+         WHERE lower(database) NOT IN ('system', 'information_schema') FORMAT TSV",
     )
     .await;
     let columns = String::from_utf8(columns).unwrap();
-    assert!(columns.lines().any(|column| column == "country"), "{columns}");
+    assert!(columns.lines().any(|column| column == "events.country"), "{columns}");
     for finer in
         ["city", "region", "subdivision", "postal", "zip", "lat", "lon", "geo", "isp", "timezone", "asn"]
     {
-        let named = columns.lines().find(|column| column.split('_').any(|word| word == finer));
+        let named = columns.lines().find(|column| {
+            let (_, name) = column.split_once('.').unwrap();
+            !SITES_OWN.contains(column) && name.split('_').any(|word| word == finer)
+        });
         assert_eq!(named, None);
     }
+    // What the operator said of the site, whoever visits it.
+    let zones = until("the site has its name in the store", || async {
+        let zones = engine_says(&passant, "SELECT domain, timezone FROM passant.site_names FORMAT TSV").await;
+        Some(String::from_utf8(zones).unwrap()).filter(|zones| !zones.is_empty())
+    })
+    .await;
+    assert_eq!(zones, "example.com\tEurope/Berlin\n");
     assert!(!stored(&passant).await.is_empty());
 }

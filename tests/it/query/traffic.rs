@@ -353,6 +353,11 @@ impl Visit {
         self.events[0].timestamp
     }
 
+    /// Whether its events carry the pseudonyms of two days.
+    pub(super) fn spans_days(&self) -> bool {
+        self.events.iter().any(|event| event.visitor != self.events[0].visitor)
+    }
+
     /// First and last pageview.
     pub(super) fn pageviews(&self) -> Option<(&Event, &Event)> {
         let mut pageviews = self.events.iter().filter(|event| event.name == "pageview");

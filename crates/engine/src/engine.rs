@@ -12,7 +12,7 @@ use std::{
 use tokio::{
     net::TcpListener,
     runtime::{Builder, Handle},
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     time::timeout,
 };
 use tracing::{debug, info, warn};
@@ -157,6 +157,7 @@ fn open(
             settings,
             database: DATABASE.to_owned(),
             denied: denied.clone(),
+            limits: run.config.limits(),
         };
         for number in 0..count {
             let worker = Worker::open(opening.clone(), runtime.clone()).map_err(refused)?;
@@ -173,6 +174,7 @@ fn open(
         limits: run.config.limits(),
         collected_bytes: run.config.collected_bytes(),
         database: DATABASE,
+        guests: Arc::new(Semaphore::new(run.config.readers.saturating_sub(1).max(1))),
     };
     Ok(Opened { library, front })
 }

@@ -29,12 +29,13 @@ pub(crate) enum Kind {
     QueryIsTooLarge,
     QueryWasCancelled,
     AccessDenied,
+    SettingConstraintViolation,
     IncorrectData,
     StdException,
 }
 
 /// Code, name and status of each exception that the front raises: ClickHouse's numbers.
-const KINDS: [(Kind, u32, &str); 16] = [
+const KINDS: [(Kind, u32, &str); 17] = [
     (Kind::BadArguments, 36, "BAD_ARGUMENTS"),
     (Kind::NotImplemented, 48, "NOT_IMPLEMENTED"),
     (Kind::SyntaxError, 62, "SYNTAX_ERROR"),
@@ -49,6 +50,7 @@ const KINDS: [(Kind, u32, &str); 16] = [
     (Kind::QueryIsTooLarge, 223, "QUERY_IS_TOO_LARGE"),
     (Kind::QueryWasCancelled, 394, "QUERY_WAS_CANCELLED"),
     (Kind::AccessDenied, 497, "ACCESS_DENIED"),
+    (Kind::SettingConstraintViolation, 452, "SETTING_CONSTRAINT_VIOLATION"),
     (Kind::IncorrectData, 117, "INCORRECT_DATA"),
     (Kind::StdException, 1001, "STD_EXCEPTION"),
 ];
@@ -64,7 +66,7 @@ const STATUSES: [(StatusCode, &[u32]); 9] = [
         ],
     ),
     (StatusCode::UNAUTHORIZED, &[194]),
-    (StatusCode::FORBIDDEN, &[164, 192, 193, 291, 497, 516]),
+    (StatusCode::FORBIDDEN, &[164, 192, 193, 291, 452, 497, 516]),
     // Unknown function, database, table, type, storage, format, aggregate function.
     (StatusCode::NOT_FOUND, &[46, 50, 56, 60, 63, 73, 75, 81, 336]),
     (StatusCode::REQUEST_TIMEOUT, &[159]),

@@ -11,7 +11,10 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::timeout,
+};
 
 use crate::{
     auth::Credentials,
@@ -55,6 +58,8 @@ pub(crate) struct Front {
     pub(crate) collected_bytes: usize,
     /// Database that unqualified names mean.
     pub(crate) database: &'static str,
+    /// Places for statements of others than the owner: one fewer than there are readers, so that reports go on.
+    pub(crate) guests: Arc<Semaphore>,
 }
 
 /// Who is on the other side.
@@ -145,8 +150,13 @@ impl Front {
             Framing::Plain | Framing::Headed(_) | Framing::Document => Work::Whole,
         };
         let statement = Statement { rights, ..self.statement(&ask, sql, name.clone()) };
+        let place = match rights {
+            Rights::All => None,
+            Rights::Tables => Some(self.place().await?),
+        };
         let begun = Instant::now();
-        let (mut replies, watch) = self.submit(queue, &ask, (statement, work))?;
+        let (mut replies, mut watch) = self.submit(queue, &ask, (statement, work))?;
+        watch.hold(place);
         let limit = match ask.reply {
             ReplyTime::Early => HEAD_BYTES,
             ReplyTime::AtEnd => self.collected_bytes,
@@ -219,6 +229,19 @@ impl Front {
             database: ask.database.clone().unwrap_or_else(|| self.database.to_owned()),
             rights: Rights::All,
         }
+    }
+
+    /// Waits for a guest's turn.
+    async fn place(&self) -> Result<OwnedSemaphorePermit, Exception> {
+        let wait = Duration::from_secs(self.limits.statement_seconds);
+        let place = timeout(wait, self.guests.clone().acquire_owned()).await;
+        let place = place.map_err(|_| {
+            Exception::new(
+                Kind::TooManySimultaneousQueries,
+                "Too many simultaneous queries: those of this listener before it have not ended",
+            )
+        })?;
+        Ok(place.expect("the semaphore is never closed"))
     }
 
     fn submit(

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use tokio::{
-    sync::mpsc,
+    sync::{OwnedSemaphorePermit, mpsc},
     time::{Sleep, sleep},
 };
 
@@ -40,12 +40,18 @@ pub(crate) struct Identity {
 pub(crate) struct Watch {
     running: Arc<Running>,
     kill: mpsc::UnboundedSender<Arc<Running>>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl Watch {
     /// Watches a statement.
     pub(crate) fn new(running: Arc<Running>, kill: mpsc::UnboundedSender<Arc<Running>>) -> Self {
-        Self { running, kill }
+        Self { running, kill, place: None }
+    }
+
+    /// Holds a place for as long as the statement is watched.
+    pub(crate) fn hold(&mut self, place: Option<OwnedSemaphorePermit>) {
+        self.place = place;
     }
 }
 

@@ -3,7 +3,10 @@
 //! Invariant: a name that is in none of the tables is refused, because silently dropping a setting is how wrong
 //! results come about. Limits can be lowered by a request, never lifted.
 
-use crate::exception::{Exception, Kind};
+use crate::{
+    exception::{Exception, Kind},
+    lexer::{self, Lexer, Token},
+};
 
 /// A setting with its value, both checked against the tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +52,11 @@ const IGNORED: [&str; 29] = [
 ];
 
 /// Names that are applied to the statement.
-const APPLIED: [&str; 63] = [
+const APPLIED: [&str; 62] = [
     "allow_experimental_analyzer",
     "allow_suspicious_low_cardinality_types",
     "alter_sync",
     "any_join_distinct_right_table_keys",
-    "cast_keep_nullable",
     "date_time_input_format",
     "date_time_output_format",
     "describe_include_subcolumns",
@@ -115,8 +117,8 @@ const APPLIED: [&str; 63] = [
     "use_skip_indexes",
 ];
 
-/// Families of names that are applied: how values are read and written.
-const APPLIED_FAMILIES: [&str; 2] = ["input_format_", "output_format_"];
+/// Families of names that are applied: how values are read, written and turned into others.
+const APPLIED_FAMILIES: [&str; 3] = ["cast_", "input_format_", "output_format_"];
 
 /// Most bytes of a value: a deduplication token or a comment is the longest that makes sense.
 const VALUE_BYTES: usize = 4096;
@@ -164,6 +166,81 @@ pub(crate) fn admit(name: &str, value: &str, limits: Limits) -> Result<Option<Se
     Ok(Some(Setting { name: name.to_owned(), value }))
 }
 
+/// Checks what the SETTINGS clauses of a text set, as if the request had; how many clauses there are. The text is as
+/// libchdb writes it: without comments, and with quotes of one kind for each purpose.
+///
+/// # Errors
+/// As [`admit`], and SETTING_CONSTRAINT_VIOLATION for a limit that is lifted: a text cannot be put right in silence.
+pub(crate) fn admit_clauses(sql: &str, limits: Limits) -> Result<usize, Exception> {
+    let mut tokens = Lexer::new(sql.as_bytes());
+    let mut count = 0;
+    while let Some(token) = tokens.next() {
+        let mut ahead = tokens.clone();
+        if !token.is("SETTINGS") || assigned(&mut ahead).is_none() {
+            continue;
+        }
+        count += 1;
+        while let Some(name) = assigned(&mut tokens) {
+            let value = literal(&mut tokens).ok_or_else(|| {
+                Exception::new(
+                    Kind::BadArguments,
+                    format_args!("Setting {name} has a value that is not plain"),
+                )
+            })?;
+            let admitted = admit(&name, &value, limits)?;
+            if admitted.is_some_and(|setting| setting.value != value) {
+                return Err(Exception::new(
+                    Kind::SettingConstraintViolation,
+                    format_args!("Setting {name} cannot be {value}: it can be lowered here, not lifted"),
+                ));
+            }
+            let mut ahead = tokens.clone();
+            if ahead.next().is_none_or(|next| next.kind != lexer::Kind::Sign(b',')) {
+                break;
+            }
+            tokens = ahead;
+        }
+    }
+    Ok(count)
+}
+
+/// The name of an assignment, and the tokens after its `=`.
+fn assigned(tokens: &mut Lexer<'_>) -> Option<String> {
+    let name = tokens.next().filter(|token| matches!(token.kind, lexer::Kind::Word | lexer::Kind::Quoted))?;
+    tokens.next().filter(|token| token.kind == lexer::Kind::Sign(b'='))?;
+    Some(unquoted(name))
+}
+
+/// A number, a text or a word, and the tokens after it.
+fn literal(tokens: &mut Lexer<'_>) -> Option<String> {
+    let mut value = String::new();
+    let mut token = tokens.next()?;
+    if token.kind == lexer::Kind::Sign(b'-') {
+        value.push('-');
+        token = tokens.next()?;
+    }
+    if !matches!(token.kind, lexer::Kind::Word | lexer::Kind::Text) {
+        return None;
+    }
+    value.push_str(&unquoted(token));
+    let mut ahead = tokens.clone();
+    if ahead.next().is_some_and(|next| next.kind == lexer::Kind::Sign(b'.')) {
+        value.push('.');
+        value.push_str(&unquoted(ahead.next()?));
+        *tokens = ahead;
+    }
+    Some(value)
+}
+
+/// The text within its quotes; what is escaped in it stays so, and then is no name and no number.
+fn unquoted(token: Token<'_>) -> String {
+    let text = String::from_utf8_lossy(token.text);
+    match token.kind {
+        lexer::Kind::Word | lexer::Kind::Sign(_) => text.into_owned(),
+        lexer::Kind::Quoted | lexer::Kind::Text => text.trim_matches(['\'', '"', '`']).to_owned(),
+    }
+}
+
 /// Zero means no limit to ClickHouse, so it becomes the bound.
 fn at_most(name: &str, value: &str, bound: u64) -> Result<String, Exception> {
     let wanted: f64 =
@@ -205,6 +282,29 @@ mod tests {
         assert_eq!(value("max_memory_usage", "0").as_deref(), Some("500000000"));
         assert_eq!(admit("max_execution_time", "-1", LIMITS).unwrap_err().code(), 36);
         assert_eq!(admit("max_execution_time", "NaN", LIMITS).unwrap_err().code(), 36);
+    }
+
+    #[test]
+    fn finds_what_the_clauses_of_a_text_set() {
+        let refused = |sql: &str| admit_clauses(sql, LIMITS).unwrap_err().code();
+        for (sql, clauses) in [
+            ("SELECT 1", 0),
+            ("SELECT 1 AS settings, settings = 1", 0),
+            ("SELECT settings, a = 1 FROM t WHERE settings = 'SETTINGS max_memory_usage = 0'", 0),
+            ("SELECT 1 SETTINGS max_threads = 1, `max_memory_usage`=500000000 FORMAT JSON", 1),
+            ("SELECT * FROM (SELECT 1 SETTINGS max_threads=1) SETTINGS max_execution_time = 0.5", 2),
+        ] {
+            assert_eq!(admit_clauses(sql, LIMITS), Ok(clauses), "{sql}");
+        }
+        for lifted in ["0", "'0'", "60.5", "61"] {
+            assert_eq!(refused(&format!("SELECT 1 SETTINGS max_execution_time = {lifted}")), 452, "{lifted}");
+        }
+        assert_eq!(refused("SELECT 1 SETTINGS max_threads = 1, `max_memory_usage` = 0"), 452);
+        for unclear in ["DEFAULT", "-1", "'\\x30'", "[0]", "{a:String}", "+0"] {
+            assert_eq!(refused(&format!("SELECT 1 SETTINGS max_memory_usage = {unclear}")), 36, "{unclear}");
+        }
+        assert_eq!(refused("SELECT 1 SETTINGS format_schema = '/etc/passwd'"), 115);
+        assert_eq!(refused("SELECT 1 SETTINGS `max_memory\\x5fusage` = 0"), 115);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::{
     job::{Expectation, Feed, Job, Reply, Rights, Statement, Work},
     queue::{Next, Queue},
     run_state::MARKER_SETTING,
-    settings::Setting,
+    settings::{Limits, Setting},
 };
 
 /// How long a thread waits for a client that neither sends nor takes anything, while it holds a connection.
@@ -41,6 +41,8 @@ pub(crate) struct Opening {
     pub(crate) database: String,
     /// Table functions that the restricted may not call.
     pub(crate) denied: Arc<access::Denied>,
+    /// Bounds of what the restricted may set.
+    pub(crate) limits: Limits,
 }
 
 impl Opening {
@@ -153,7 +155,8 @@ impl Worker {
             (Rights::Tables, Work::Insert(..)) => Err(readonly()),
             (Rights::Tables, Work::Stream(_) | Work::Whole) => match analysis.class {
                 Class::ReadOnly => {
-                    access::check(&mut self.connection, call(&statement.sql, statement), &self.opening.denied)
+                    let Opening { denied, limits, .. } = &self.opening;
+                    access::check(&mut self.connection, call(&statement.sql, statement), denied, *limits)
                 }
                 Class::Mutating | Class::Control => Err(readonly()),
                 // It does not parse: libchdb says why.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     client::{Answer, ask_tcp, post},
+    limits::eventually,
     process::Engine,
 };
 
@@ -17,7 +18,8 @@ fn port() -> u16 {
 fn start() -> (Engine, u16) {
     let port = port();
     let listen = format!("127.0.0.1:{port}");
-    (Engine::start_with(json!({"tcp": {"listen": listen, "user": "bi", "password": "geheim"}})), port)
+    let tcp = json!({"listen": listen, "user": "bi", "password": "geheim"});
+    (Engine::start_with(json!({"readers": 2, "tcp": tcp})), port)
 }
 
 fn signed(query: &str, sql: &str) -> Request<Full<Bytes>> {
@@ -141,4 +143,86 @@ async fn reaches_no_file_and_no_network() {
     // The owner's socket may: it is how data are imported.
     let own = engine.store();
     assert_eq!(own.count(&format!("SELECT count() FROM file('{path}', CSV, 'a String')")).await, 1);
+}
+
+#[tokio::test]
+async fn lowers_limits_in_the_text_but_never_lifts_them() {
+    let (_engine, port) = start();
+    for sql in [
+        "SELECT 1 SETTINGS max_threads = 1, max_execution_time = 5",
+        "SELECT * FROM (SELECT 1 SETTINGS max_threads = 1) FORMAT TSV SETTINGS log_comment = 'a, b = 1'",
+        "SELECT 1 AS settings WHERE settings = 1",
+    ] {
+        let answer = ask_tcp(port, signed("", sql)).await;
+        assert_eq!(answer.text(), "1\n", "{sql}");
+    }
+    for (sql, expected) in [
+        ("SELECT 1 SETTINGS max_memory_usage = 0", "452"),
+        ("SELECT 1 SETTINGS max_execution_time = 61", "452"),
+        ("SELECT * FROM (SELECT 1 SETTINGS max_threads = 1, `max_memory_usage` = 0) FORMAT TSV", "452"),
+        ("SELECT 1 FORMAT TSV SETTINGS max_memory_usage = 0", "452"),
+        ("EXPLAIN indexes = 1 SELECT 1 SETTINGS max_memory_usage = 0", "452"),
+        ("SELECT 1 SETTINGS max_memory_usage = DEFAULT", "36"),
+        ("SELECT 1 SETTINGS format_schema = '/etc/passwd:M'", "115"),
+        // What another reader of the text would take for a string, a heredoc or a comment.
+        ("SELECT ‘'’, 1 SETTINGS max_memory_usage = 0 --' SETTINGS max_threads = 1", "452"),
+        ("SELECT 1 AS a$x$ SETTINGS max_memory_usage = 0 -- $x$ SETTINGS max_threads = 1", "452"),
+        ("SELECT 1 // '\n SETTINGS max_memory_usage = 0 -- ' SETTINGS max_threads = 1", "452"),
+        ("SELECT 1 SETTINGS/**/\"max_memory_usage\"/**/=/**/0", "452"),
+    ] {
+        let answer = ask_tcp(port, signed("", sql)).await;
+        assert_eq!(code(&answer), expected, "{sql}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn leaves_a_reader_to_the_owner() {
+    let (engine, port) = start();
+    let endless = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)";
+    let guests: Vec<_> =
+        (0..4).map(|_| tokio::spawn(async move { ask_tcp(port, signed("", endless)).await })).collect();
+    let running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' \
+                   AND query NOT LIKE '%processes%'";
+    eventually("one guest is served", async || engine.store().count(running).await == 1).await;
+    assert!(guests.iter().all(|guest| !guest.is_finished()));
+    guests.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn answers_what_tools_ask_first() {
+    let (_engine, port) = start();
+    // Grafana's data source (clickhouse-go), the JDBC driver below Metabase and DBeaver, and what they list tables with.
+    for (query, sql, expected) in [
+        (
+            "default_format=Native&compress=1",
+            "SELECT displayName(), version(), revision(), timezone()",
+            "displayName",
+        ),
+        ("max_execution_time=60&enable_http_compression=1", "SELECT timezone()", "UTC"),
+        (
+            "compress=0&extremes=0&session_id=a&wait_end_of_query=1&result_overflow_mode=break&max_result_rows=10",
+            "SELECT currentUser() AS user, timezone() AS timezone, version() AS version, \
+             getSetting('readonly') AS readonly FORMAT RowBinaryWithNamesAndTypes",
+            "readonly",
+        ),
+        ("", "SELECT name FROM system.databases", "passant"),
+        ("", "SELECT table_name FROM information_schema.tables WHERE table_schema = 'system'", "tables"),
+        ("", "SELECT count() > 99 FROM system.data_type_families", "1"),
+        ("", "SELECT count() > 999 FROM system.functions", "1"),
+        (
+            "date_time_output_format=iso&cast_string_to_dynamic_use_inference=1",
+            "SELECT toDateTime(0)",
+            "1970-01-01T00:00:00Z",
+        ),
+    ] {
+        let mut request = signed(query, sql);
+        if sql.contains("currentUser") {
+            request
+                .headers_mut()
+                .insert("x-clickhouse-format", "RowBinaryWithNamesAndTypes".parse().unwrap());
+            request.headers_mut().insert("x-clickhouse-database", "passant".parse().unwrap());
+        }
+        let answer = ask_tcp(port, request).await;
+        assert!(answer.status.is_success() && answer.text().contains(expected), "{sql}: {}", answer.text());
+    }
 }

@@ -18,6 +18,7 @@ TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BINARY     := $(TARGET_DIR)/release/passant
 FAIL_POINTS := $(TARGET_DIR)/release/passant-fail-points
 LIB        := $(TARGET_DIR)/release/lib
+CLIENTS    := $(TARGET_DIR)/clients
 
 # What the binary loads at run time, pinned with integrity hashes in runtime/package-lock.json.
 # npm writes the last file of an install, so that one is the stamp; it survives `cargo clean`.
@@ -45,13 +46,15 @@ FUZZ_CASES ?= 20000
 SOAK_MINUTES ?=
 SOAK_FAULTS  ?=
 SOAK_REPORT  ?= docs/reliability.md
+# and how many random questions are compared with the reference before; 0 for none.
+SOAK_QUESTIONS ?= 100000
 
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 say = @printf '==> %s\n' "$(1)"
 
-.PHONY: all help setup setup-debian setup-test assets build run test check check-format check-lints test-rust \
-        test-tracker test-browser test-compose size bench soak fuzz properties fmt clean build-fail-points
+.PHONY: all help setup setup-debian setup-test setup-clients assets build run test check check-format check-lints test-rust \
+        test-tracker test-browser test-compose size bench soak soak-questions fuzz properties fmt clean build-fail-points
 
 all: help
 
@@ -134,9 +137,32 @@ build-fail-points: build
 	@$(CARGO) build --release --locked -p passant --features fail-points --bin passant-fail-points
 
 # The integration tests drive both binaries, so they are built before them.
-test-rust: build-fail-points
+test-rust: build-fail-points setup-clients
 	$(call say,running the Rust tests)
 	@RUST_TEST_THREADS=$(TEST_THREADS) INSTA_UPDATE=no $(CARGO) test --release --locked --workspace
+
+# The clients with which other people's tools read: what is installed here is pinned with hashes, and only tests use it.
+setup-clients: $(CLIENTS)/node.stamp
+	@if [ ! -e $(CLIENTS)/python.stamp ] || [ tests/clients/requirements.txt -nt $(CLIENTS)/python.stamp ]; then \
+		printf '==> %s\n' 'installing clickhouse-connect for the tests, in $(CLIENTS)'; \
+		if ! python3 -c 'import ensurepip' 2>/dev/null && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			{ apt-get update -q && apt-get install -qy --no-install-recommends python3-venv; } >$(CLIENTS)/setup.log 2>&1 \
+				|| { cat $(CLIENTS)/setup.log; exit 1; }; \
+		fi; \
+		if python3 -c 'import ensurepip' 2>/dev/null; then \
+			python3 -m venv --clear $(CLIENTS)/python; \
+			$(CLIENTS)/python/bin/pip install -q --require-hashes --only-binary :all: -r tests/clients/requirements.txt; \
+			touch $(CLIENTS)/python.stamp; \
+		else \
+			echo 'SKIPPED: nothing is read with clickhouse-connect (no python3-venv; Debian: apt-get install python3-venv)'; \
+		fi; \
+	fi
+
+$(CLIENTS)/node.stamp: tests/clients/package.json tests/clients/package-lock.json
+	$(call say,installing @clickhouse/client for the tests: npm ci in tests/clients/)
+	@mkdir -p $(CLIENTS)
+	@cd tests/clients && $(NPM) ci --ignore-scripts --no-fund --no-audit --loglevel=error
+	@touch $@
 
 test-tracker: assets size
 	$(call say,running the tests of the website script)
@@ -196,11 +222,18 @@ bench: build ## measure; what is measured and how stands in benches/README.md
 	$(call say,measuring the demo site: load time and disk and memory)
 	@$(CARGO) run --release --locked -p passant-benches -- demo
 
-soak: build-fail-points ## every fault a great many times; goes on where the last soak of this build ended
+soak: build-fail-points soak-questions ## every fault a great many times; goes on where the last soak of this build ended
 	$(call say,soaking $(BINARY); counts go to target/soak and $(SOAK_REPORT))
 	@$(CARGO) build --release --locked -p passant-faults --bin soak
 	@exec $(TARGET_DIR)/release/soak --state $(TARGET_DIR)/soak/state.json --report $(SOAK_REPORT) \
 		$(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) $(if $(SOAK_FAULTS),--faults $(SOAK_FAULTS))
+
+soak-questions: build
+ifneq ($(SOAK_QUESTIONS),0)
+	$(call say,comparing $(SOAK_QUESTIONS) random questions with the reference)
+	@PASSANT_TEST_QUESTIONS=$(SOAK_QUESTIONS) $(CARGO) test --release --locked -p passant-tests --test it -- \
+		--exact query::answers_what_a_naive_replay_answers
+endif
 
 # libFuzzer, led by coverage that stable Rust can count; a target directory of its own, since all is built differently.
 # What it finds lies in target/fuzz/found/; a find that matters becomes a seed in tests/fuzz/corpus/.

@@ -6,6 +6,7 @@
 mod accounting;
 mod accounts;
 mod beacon;
+mod bi;
 mod command_line;
 mod control;
 mod cost;

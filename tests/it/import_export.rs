@@ -128,3 +128,84 @@ async fn imports_and_exports_need_no_running_server() {
     passant.cli_ok(&["site", "add", "example.com"]);
     assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]), "");
 }
+
+/// Eight visits around the night in Berlin that has an hour twice, three of them of two pages.
+fn autumn() -> String {
+    let lines = [
+        line("2026-10-21T10:00:00Z", "e", "pageview", "/a"),
+        line("2026-10-21T10:00:00Z", "e", "pageview", "/c"),
+        line("2026-10-22T10:00:00Z", "f", "pageview", "/a"),
+        line("2026-10-22T10:00:01Z", "f", "pageview", "/d"),
+        line("2026-10-22T11:00:00Z", "g", "pageview", "/a"),
+        line("2026-10-22T11:00:03Z", "g", "pageview", "/e"),
+        line("2026-10-22T12:00:00Z", "h", "pageview", "/b"),
+        line("2026-10-25T00:30:00Z", "a", "pageview", "/b"),
+        line("2026-10-25T01:30:00Z", "b", "pageview", "/a"),
+        line("2026-10-25T22:59:59Z", "c", "pageview", "/b"),
+        line("2026-10-25T23:00:00Z", "d", "pageview", "/a"),
+    ];
+    lines.join("\n")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ties_clocks_weeks_and_halves_are_as_the_definitions_say() {
+    let mut passant = Passant::start().await;
+    let file = passant.file("events.ndjson");
+    std::fs::write(&file, autumn()).unwrap();
+    passant.cli_ok(&["import", "--site", "example.com", "--format", "events", file.to_str().unwrap()]);
+    for (what, question, expected) in [
+        (
+            "halves round to even: 62.5 %, 0.5 s",
+            json!({"metrics": ["visits", "bounce_rate", "visit_duration", "views_per_visit"]}),
+            json!([{"metrics": [8, 62, 0, 1.38], "dimensions": []}]),
+        ),
+        (
+            "ties ascend by the dimension",
+            json!({"metrics": ["visitors"], "dimensions": ["event:page"]}),
+            json!([
+                {"metrics": [5], "dimensions": ["/a"]},
+                {"metrics": [3], "dimensions": ["/b"]},
+                {"metrics": [1], "dimensions": ["/c"]},
+                {"metrics": [1], "dimensions": ["/d"]},
+                {"metrics": [1], "dimensions": ["/e"]},
+            ]),
+        ),
+        (
+            "equal times keep the order of the lines",
+            json!({"metrics": ["visits"], "dimensions": ["visit:entry_page", "visit:exit_page"], "order_by": [["visit:exit_page", "desc"]], "pagination": {"limit": 3}}),
+            json!([
+                {"metrics": [1], "dimensions": ["/a", "/e"]},
+                {"metrics": [1], "dimensions": ["/a", "/d"]},
+                {"metrics": [1], "dimensions": ["/a", "/c"]},
+            ]),
+        ),
+        (
+            "a first, partial week is labelled by the start of the range",
+            json!({"metrics": ["visitors"], "dimensions": ["time:week"]}),
+            json!([
+                {"metrics": [7], "dimensions": ["2026-10-21"]},
+                {"metrics": [1], "dimensions": ["2026-10-26"]},
+            ]),
+        ),
+        (
+            "the hour that comes twice is two rows, and the day ends an hour later",
+            json!({"metrics": ["visitors"], "dimensions": ["time:hour"], "date_range": ["2026-10-25", "2026-10-25"]}),
+            json!([
+                {"metrics": [1], "dimensions": ["2026-10-25 02:00:00"]},
+                {"metrics": [1], "dimensions": ["2026-10-25 02:00:00"]},
+                {"metrics": [1], "dimensions": ["2026-10-25 23:00:00"]},
+            ]),
+        ),
+    ] {
+        let mut body = json!({"date_range": ["2026-10-21", "2026-10-31"]});
+        body.as_object_mut().unwrap().extend(question.as_object().unwrap().clone());
+        assert_eq!(passant.report(body).await["results"], expected, "{what}");
+    }
+    for (day, hours) in [("2026-03-29", 23), ("2026-10-25", 25), ("2026-10-26", 24)] {
+        let labels = json!({
+            "date_range": [day, day], "metrics": ["visits"], "dimensions": ["time:hour"], "include": {"time_labels": true},
+        });
+        let report = passant.report(labels).await;
+        assert_eq!(report["meta"]["time_labels"].as_array().map(Vec::len), Some(hours), "{day}");
+    }
+}

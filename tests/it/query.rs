@@ -6,13 +6,14 @@ mod hostile;
 mod questions;
 mod reference;
 mod traffic;
+mod views;
 
 use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use passant_query::{Access, Answer, Goal, QueryState, Report, ReportRow, Request, Site, explore::Kind, sql};
-use passant_store::Store;
+use passant_store::{Statement, Store};
 use passant_tests::TestEngine;
 use proptest::{
     strategy::{Strategy, ValueTree},
@@ -57,10 +58,13 @@ fn state(store: &Store) -> QueryState {
 
 /// The rows and the total of a question's answer.
 async fn ask(store: &Store, site_id: u32, body: Value) -> (Vec<(Vec<String>, Vec<Value>)>, Value) {
-    let mut body = body;
-    body["site_id"] = json!(site_id.to_string());
+    ask_about(store, &site(site_id), body).await
+}
+
+async fn ask_about(store: &Store, site: &Site, mut body: Value) -> (Vec<(Vec<String>, Vec<Value>)>, Value) {
+    body["site_id"] = json!(site.domain);
     let request = Request::parse(&body).expect("a question");
-    let answer = state(store).answer(&request, &site(site_id)).await;
+    let answer = state(store).answer(&request, site).await;
     let answer =
         answer.unwrap_or_else(|error| panic!("{body}: {error}: {:?}", std::error::Error::source(&error)));
     (rows(&answer), answer["meta"]["total_rows"].clone())
@@ -299,6 +303,29 @@ async fn compares_each_row_with_the_period_before() {
         row(("2026-03-28", json!([2, 100])), ("2026-03-26", json!([1, 100])), json!([100, 0])),
     ];
     assert_eq!(series["results"], json!(expected));
+}
+
+#[tokio::test]
+async fn lists_the_properties_that_enough_visitors_sent() {
+    let engine = TestEngine::start().await;
+    let insert = "INSERT INTO events (site_id, timestamp, name, visitor_id, visit_id, visit_start, props) \
+        SELECT 7, at, 'Signup', visitor, visitor, at, keys FROM ( \
+            SELECT toDateTime({at:String}, 'UTC') AS at, number AS visitor, \
+                   if(number = 0, map('plan', 'pro', 'author''s', 'x'), map('plan', 'free')) AS keys \
+            FROM numbers(5))";
+    for at in ["2026-03-30 10:00:00", "2026-03-31 10:00:00"] {
+        engine.store().execute(&Statement::new(insert).param("at", at)).await.expect("inserted");
+    }
+    let props = async |site: Site| state(engine.store()).custom_props(&site).await.expect("properties");
+    let all = json!({ "custom_properties": [{ "property": "plan" }, { "property": "author's" }] });
+    assert_eq!(props(site(7)).await, all);
+    let public = Site { reader: passant_query::Reader::Public, privacy_floor: 5, ..site(7) };
+    assert_eq!(props(public).await, json!({ "custom_properties": [{ "property": "plan" }] }));
+    assert_eq!(props(site(8)).await, json!({ "custom_properties": [] }));
+    let later =
+        QueryState { clock: || "2026-07-01T00:00:00Z".parse().expect("instant"), ..state(engine.store()) };
+    let none = later.custom_props(&site(7)).await.expect("properties");
+    assert_eq!(none, json!({ "custom_properties": [] }), "older than what is offered");
 }
 
 #[tokio::test]

@@ -69,6 +69,7 @@ pub fn router(state: QueryState) -> Router {
         .route("/api/v1/stats/aggregate", get(aggregate))
         .route("/api/v1/stats/timeseries", get(timeseries))
         .route("/api/v1/stats/breakdown", get(breakdown))
+        .route("/api/v1/sites/custom-props", get(custom_props))
         .route("/api/openapi.json", get(async || Json(openapi::document())))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(state))
@@ -143,23 +144,38 @@ async fn breakdown(
 }
 
 #[derive(Deserialize)]
-struct LiveQuery {
+struct SiteQuery {
     site_id: Option<String>,
 }
 
 async fn live_visitors(
     State(state): State<Arc<QueryState>>,
     headers: HeaderMap,
-    Query(query): Query<LiveQuery>,
+    Query(query): Query<SiteQuery>,
 ) -> Result<Json<u64>> {
     #[derive(clickhouse::Row, Deserialize)]
     struct Live {
         visitors: u64,
     }
-    let domain = query.site_id.ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
-    let site = state.access.site(&headers, &domain)?;
+    let site = query.authorized(&state, &headers)?;
     let rows: Vec<Live> = state.store.fetch(&sql::live_visitors(site.id, (state.clock)())).await?;
     Ok(Json(rows.first().map_or(0, |live| live.visitors)))
+}
+
+async fn custom_props(
+    State(state): State<Arc<QueryState>>,
+    headers: HeaderMap,
+    Query(query): Query<SiteQuery>,
+) -> Result<Json<Value>> {
+    let site = query.authorized(&state, &headers)?;
+    state.custom_props(&site).await.map(Json)
+}
+
+impl SiteQuery {
+    fn authorized(&self, state: &QueryState, headers: &HeaderMap) -> Result<Site> {
+        let domain = self.site_id.as_deref().ok_or_else(|| Error::invalid("#/site_id", "is missing"))?;
+        state.access.site(headers, domain)
+    }
 }
 
 impl QueryState {
@@ -195,6 +211,20 @@ impl QueryState {
         self.check_patterns(&request.filters).await?;
         let rows: Vec<explore::ExplorationRow> = self.store.fetch_once(&sql::exploration(&question)).await?;
         Ok(question.json(&rows))
+    }
+
+    /// The properties that events of a site carry, in the shape of Plausible's Sites API.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn custom_props(&self, site: &Site) -> Result<Value> {
+        #[derive(clickhouse::Row, Deserialize)]
+        struct Prop {
+            property: String,
+        }
+        let props: Vec<Prop> = self.store.fetch(&sql::custom_props(site, (self.clock)())).await?;
+        let props: Vec<_> = props.iter().map(|prop| json!({ "property": prop.property })).collect();
+        Ok(json!({ "custom_properties": props }))
     }
 
     async fn answer_v1(&self, kind: v1::Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {

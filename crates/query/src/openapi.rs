@@ -62,7 +62,8 @@ pub fn document() -> OpenApi {
     let paths = V1_REPORTS.iter().fold(
         PathsBuilder::new()
             .path("/api/v2/query", PathItem::new(HttpMethod::Post, query()))
-            .path("/api/v1/stats/realtime/visitors", PathItem::new(HttpMethod::Get, live_visitors())),
+            .path("/api/v1/stats/realtime/visitors", PathItem::new(HttpMethod::Get, live_visitors()))
+            .path("/api/v1/sites/custom-props", PathItem::new(HttpMethod::Get, custom_props())),
         |paths, (path, summary, own)| paths.path(*path, PathItem::new(HttpMethod::Get, v1(summary, own))),
     );
     let examples: Value = serde_json::from_str(EXPLORATIONS).unwrap_or_else(|_| json!({}));
@@ -125,6 +126,16 @@ fn live_visitors() -> OperationBuilder {
         .content("application/json", ContentBuilder::new().schema(Some(count)).build());
     OperationBuilder::new()
         .summary(Some("Visitors of the last five minutes"))
+        .parameter(parameter(&V1_PARAMETERS[0]))
+        .responses(responses(answered))
+}
+
+fn custom_props() -> OperationBuilder {
+    let answered = ResponseBuilder::new()
+        .description("custom_properties, each with its key as property; those of most visitors first")
+        .content("application/json", any_object());
+    OperationBuilder::new()
+        .summary(Some("Custom properties that events of the last 91 days carry"))
         .parameter(parameter(&V1_PARAMETERS[0]))
         .responses(responses(answered))
 }

@@ -18,7 +18,7 @@ use passant_store::{Param, Statement};
 use crate::{
     dimension::{Column, Dimension},
     metric::{self, Form, Measure, Metric, Scope},
-    report::Report,
+    report::{Reader, Report, Site},
     request::{Direction, OrderBy},
 };
 
@@ -32,6 +32,10 @@ use self::{
 const EXECUTION_SECONDS_MAX: u32 = 30;
 /// Someone who was seen this recently is live.
 const LIVE_SECONDS: i64 = 5 * 60;
+/// Properties that nobody has sent for so long are not offered: thirteen weeks, the longest range of days that has a name.
+const PROPS_SECONDS: i64 = 91 * 86_400;
+/// Most properties that are offered; a beacon may make up keys of its own.
+const PROPS_MAX: u32 = 1_000;
 
 /// The rows of a report, as `(dimensions: Array(String), metrics: Array(Nullable(Float64)), foreign_events: UInt64,
 /// total_rows: UInt64, is_folded: UInt8, folds: UInt8, withheld: UInt8)`. Time dimensions are the start of their bucket in seconds; foreign events have
@@ -84,6 +88,24 @@ pub fn live_visitors(site_id: u32, now: Timestamp) -> Statement {
     limited(Statement::new(sql))
         .param("site", site_id)
         .param("after", now.as_second().saturating_sub(LIVE_SECONDS).max(0))
+}
+
+/// The keys of the properties that enough visitors' events carry, as `property: String`, those of most visitors first.
+pub fn custom_props(site: &Site, now: Timestamp) -> Statement {
+    let sql = "-- custom properties\nSELECT arrayJoin(mapKeys(props)) AS property FROM events\n\
+               WHERE site_id = {site:UInt32} AND timestamp > toDateTime({after:UInt32})\n\
+               GROUP BY property HAVING uniqExact(visitor_id) >= {floor:UInt32}\n\
+               ORDER BY uniqExact(visitor_id) DESC, property LIMIT {limit:UInt32}";
+    // Whoever may read the site may group by a property, and sees all of its values then.
+    let floor = match site.reader {
+        Reader::Public => site.privacy_floor,
+        Reader::Member => 1,
+    };
+    limited(Statement::new(sql))
+        .param("site", site.id)
+        .param("after", now.as_second().saturating_sub(PROPS_SECONDS).max(0))
+        .param("floor", floor)
+        .param("limit", PROPS_MAX)
 }
 
 /// Fails where one of the patterns is no regular expression.

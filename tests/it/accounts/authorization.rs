@@ -73,6 +73,7 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("GET", "/api/v1/stats/aggregate", About::Site, READERS),
     ("GET", "/api/v1/stats/timeseries", About::Site, READERS),
     ("GET", "/api/v1/stats/breakdown", About::Site, READERS),
+    ("GET", "/api/v1/sites/custom-props", About::Site, READERS),
     ("GET", "/api/v1/sites", About::All, KNOWN),
     ("POST", "/api/v1/sites", About::All, "oP"),
     ("GET", "/api/v1/sites/{domain}", About::Site, KNOWN),

@@ -50,9 +50,9 @@ export function visitor(name, run) {
 // Who ends the tests ends what they have started.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 
-/** Ends what was started. */
+/** Ends what was started, each part whatever becomes of the others: what is left running would keep this process. */
 export async function stop() {
-  await browser.close()
-  await pages.stop()
-  await passant.stop()
+  const ends = await Promise.allSettled([browser.stop(), pages.stop(), passant.stop()])
+  const failed = ends.find(({ status }) => status === 'rejected')
+  if (failed) throw failed.reason
 }

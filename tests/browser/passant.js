@@ -99,7 +99,7 @@ export class Passant {
   async stop() {
     this.#child.kill('SIGTERM')
     await this.ended
-    rmSync(this.#directory, { recursive: true })
+    rmSync(this.#directory, { recursive: true, maxRetries: 10, retryDelay: 100 })
   }
 
   #file(name) {

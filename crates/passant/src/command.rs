@@ -17,7 +17,7 @@ use crate::cli::{self, Arguments, Command, Place};
 use crate::config::{Config, ConfigError, LogFormat};
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::engine_child::EXIT_IN_USE;
-use crate::script::{Pin, Tag};
+use crate::script::{Pin, SiteScript, Tag};
 use crate::store_access::StoreAccess;
 use crate::{core_dump, events_file, log, serve, view};
 
@@ -154,9 +154,9 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
         cli::Site::Snippet { domain, base_url, script_options, integrity } => {
             let site = control.site(&domain)?;
             let options = script_options.as_ref().unwrap_or(&site.script_options);
-            let paths = &session.config.tracker;
+            let script = SiteScript { paths: &session.config.tracker, options };
             let pin = if integrity { Pin::ToThisVersion } else { Pin::None };
-            let tag = Tag { domain: &site.domain, base_url: &base_url, paths, options, pin };
+            let tag = Tag { domain: &site.domain, base_url: &base_url, script, pin };
             say(&tag.to_string())
         }
         // Needs the store, so it is run elsewhere.

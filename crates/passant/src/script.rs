@@ -121,14 +121,36 @@ impl Wanted {
     }
 }
 
-/// What a page says to load the script.
+/// The script of one site.
+#[derive(Clone, Copy)]
+pub(crate) struct SiteScript<'a> {
+    /// Where the plain script and the beacons are.
+    pub(crate) paths: &'a Tracker,
+    /// What it does besides.
+    pub(crate) options: &'a [String],
+}
+
+impl SiteScript<'_> {
+    /// Where it is.
+    pub(crate) fn path(self) -> String {
+        let stem = without_ending(&self.paths.script_path).unwrap_or(&self.paths.script_path);
+        let words: String = self.options.iter().map(|word| format!(".{word}")).collect();
+        format!("{stem}{words}.js")
+    }
+
+    /// What it hashes to, as pages name it.
+    pub(crate) fn integrity(self) -> String {
+        let script = Scripts::new(&self.paths.script_path).at(&self.path());
+        script.expect("a test finds each option among the words").integrity()
+    }
+}
+
+/// What a page says to load it.
 pub(crate) struct Tag<'a> {
     pub(crate) domain: &'a str,
     /// Where visitors reach the server.
     pub(crate) base_url: &'a str,
-    /// Where the plain script and the beacons are there.
-    pub(crate) paths: &'a Tracker,
-    pub(crate) options: &'a [String],
+    pub(crate) script: SiteScript<'a>,
     pub(crate) pin: Pin,
 }
 
@@ -141,27 +163,18 @@ pub(crate) enum Pin {
 
 impl fmt::Display for Tag<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let domain = self.domain;
-        let Tracker { script_path, event_path } = self.paths;
-        let path = with_words(script_path, self.options);
+        let Self { domain, script, .. } = self;
         let base_url = self.base_url.trim_end_matches('/');
-        write!(f, "<script defer data-domain=\"{domain}\" src=\"{base_url}{path}\"")?;
+        write!(f, "<script defer data-domain=\"{domain}\" src=\"{base_url}{}\"", script.path())?;
         if self.pin == Pin::ToThisVersion {
-            let script = Scripts::new(script_path).at(&path).ok_or(fmt::Error)?;
             write!(f, " integrity=\"{}\" crossorigin=\"anonymous\"", script.integrity())?;
         }
+        let event_path = &script.paths.event_path;
         if event_path != EVENT_PATH {
             write!(f, " data-api=\"{base_url}{event_path}\"")?;
         }
         f.write_str("></script>")
     }
-}
-
-/// The path of a script with more words in its name.
-fn with_words(path: &str, words: &[String]) -> String {
-    let stem = without_ending(path).unwrap_or(path);
-    let words: String = words.iter().map(|word| format!(".{word}")).collect();
-    format!("{stem}{words}.js")
 }
 
 fn without_ending(path: &str) -> Option<&str> {
@@ -262,9 +275,21 @@ mod tests {
     }
 
     #[test]
-    fn a_path_takes_words_before_its_ending() {
-        let words = ["hash", "forms"].map(str::to_owned);
-        assert_eq!(with_words(SCRIPT_PATH, &words), "/js/passant.hash.forms.js");
-        assert_eq!(with_words("/lib/reader.js", &[]), "/lib/reader.js");
+    fn a_tag_says_what_its_site_wants() {
+        let options = ["hash", "forms"].map(str::to_owned);
+        let tag = |paths: &Tracker, options| {
+            let script = SiteScript { paths, options };
+            Tag { domain: "a.example", base_url: "https://b.example/", script, pin: Pin::None }.to_string()
+        };
+        assert_eq!(
+            tag(&Tracker::default(), &options),
+            "<script defer data-domain=\"a.example\" src=\"https://b.example/js/passant.hash.forms.js\"></script>"
+        );
+        let paths = Tracker { script_path: "/lib/reader.js".into(), event_path: "/lib/note".into() };
+        assert_eq!(
+            tag(&paths, &[]),
+            "<script defer data-domain=\"a.example\" src=\"https://b.example/lib/reader.js\" \
+             data-api=\"https://b.example/lib/note\"></script>"
+        );
     }
 }

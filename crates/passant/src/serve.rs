@@ -32,7 +32,7 @@ use crate::admin::{self, Health};
 use crate::asset;
 use crate::authority::Authority;
 use crate::cli::{self, Place, Role};
-use crate::config::Config;
+use crate::config::{Config, Tracker};
 use crate::continuity;
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::demo_site::DemoSite;
@@ -126,7 +126,7 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
         event_path: Some(config.tracker.event_path.clone()).filter(|path| path != EVENT_PATH),
         pages: asset::with_scripts(
-            pages(options.role, (&store, reading(&store, &config, &registry)?), accounts),
+            pages(options.role, &config.tracker, (&store, reading(&store, &config, &registry)?), accounts),
             Scripts::new(&config.tracker.script_path),
         )
         .layer(middleware::from_fn(same_origin::guarded))
@@ -293,7 +293,7 @@ fn reading(store: &Store, config: &Config, registry: &Registry) -> Result<Store>
 }
 
 /// What the public listener shows, by role; the store for what is to be changed in it, and as reports read it.
-fn pages(role: Role, (store, reading): (&Store, Store), accounts: AccountsApi) -> Router {
+fn pages(role: Role, tracker: &Tracker, (store, reading): (&Store, Store), accounts: AccountsApi) -> Router {
     if role == Role::Ingest {
         return Router::new();
     }
@@ -303,7 +303,8 @@ fn pages(role: Role, (store, reading): (&Store, Store), accounts: AccountsApi) -
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
     tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));
-    let sites = SitesApi { authority, erase };
+    let tracker = Arc::new(tracker.clone());
+    let sites = SitesApi { authority, tracker, erase };
     asset::router()
         .merge(accounts_api::router(accounts))
         .merge(sites_api::router(sites))

@@ -20,7 +20,9 @@ use tokio::sync::Notify;
 
 use crate::authority::{Authority, require};
 use crate::call::Call;
+use crate::config::Tracker;
 use crate::refusal::Refusal;
+use crate::script::SiteScript;
 use crate::view;
 
 use self::definition::{DEFINITIONS, Definition};
@@ -30,6 +32,8 @@ use self::page::Page;
 #[derive(Clone)]
 pub(crate) struct SitesApi {
     pub(crate) authority: Authority,
+    /// Where the website script is.
+    pub(crate) tracker: Arc<Tracker>,
     /// Told when a site's events are to be erased.
     pub(crate) erase: Arc<Notify>,
 }
@@ -41,7 +45,8 @@ pub(crate) fn router(api: SitesApi) -> Router {
     let routes = Router::new()
         .route("/api/v1/sites", get(list_sites).post(add_site))
         .route("/api/v1/sites/openapi.json", get(async || Json(openapi::describe())))
-        .route("/api/v1/sites/{domain}", get(show_site).put(change_site).delete(remove_site));
+        .route("/api/v1/sites/{domain}", get(show_site).put(change_site).delete(remove_site))
+        .route("/api/v1/sites/{domain}/script", get(show_script));
     let routes = DEFINITIONS.iter().fold(routes, |routes, definition| {
         let all = format!("/api/v1/sites/{}", definition.plural);
         let one = format!("{all}/{{id}}");
@@ -102,6 +107,15 @@ async fn show_site(api: State<SitesApi>, domain: Path<String>, call: Call) -> Re
     api.0
         .run(call, move |api, call| Ok(view::site(&api.site(&call, &domain, Action::ReadDefinitions)?)))
         .await
+}
+
+async fn show_script(api: State<SitesApi>, domain: Path<String>, call: Call) -> Response {
+    let show = move |api: &SitesApi, call: Call| {
+        let site = api.site(&call, &domain, Action::ReadDefinitions)?;
+        let script = SiteScript { paths: &api.tracker, options: &site.script_options };
+        Ok(view::script(&site, script))
+    };
+    api.0.run(call, show).await
 }
 
 async fn change_site(api: State<SitesApi>, domain: Path<String>, call: Call) -> Response {

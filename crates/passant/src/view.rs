@@ -5,6 +5,8 @@
 use passant_control::{Annotation, Funnel, Goal, GoalKind, Member, SETTINGS, Segment, Site, Token, User};
 use serde_json::{Map, Value, json};
 
+use crate::script::SiteScript;
+
 /// A site with its settings.
 pub(crate) fn site(site: &Site) -> Value {
     let settings: Map<String, Value> = SETTINGS
@@ -12,6 +14,16 @@ pub(crate) fn site(site: &Site) -> Value {
         .map(|facts| (facts.name.to_owned(), Value::from(site.value(facts.setting))))
         .collect();
     json!({ "domain": site.domain, "timezone": site.timezone, "settings": settings })
+}
+
+/// The script of a site, for a tag that loads it.
+pub(crate) fn script(site: &Site, script: SiteScript<'_>) -> Value {
+    json!({
+        "domain": site.domain,
+        "path": script.path(),
+        "integrity": script.integrity(),
+        "event_path": script.paths.event_path,
+    })
 }
 
 /// A goal.

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use passant_tests::Passant;
+use serde_json::json;
 use sha2::{Digest, Sha384};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -29,6 +30,15 @@ async fn the_snippets_hash_is_that_of_the_script_that_is_served() {
     let script = passant.public().get(path).await;
     let hash = format!("sha384-{}", STANDARD.encode(Sha384::digest(&script.body)));
     assert!(pinned.contains(&format!("{path}\" integrity=\"{hash}\"")), "{hash}: {pinned}");
+
+    let token = passant.cli_ok(&["token", "create", "--site", "example.com", "--scope", "stats:read"]);
+    let headers = [("authorization", format!("Bearer {token}"))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let told = passant.public().send(Method::GET, "/api/v1/sites/example.com/script", &headers, "").await;
+    assert_eq!(
+        told.unwrap().json(),
+        json!({ "domain": "example.com", "path": path, "integrity": hash, "event_path": "/api/event" })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,10 +21,17 @@ pub(crate) fn describe() -> Value {
     paths.insert(
         "/api/v1/sites/{domain}".into(),
         json!({
-            "parameters": [domain],
+            "parameters": [domain.clone()],
             "get": operation("Shows a site", &[], None),
             "put": operation("Changes a site: its domain, time zone or settings", &[], Some(site_body(&[]))),
             "delete": operation("Removes a site, then erases its events", &[], None),
+        }),
+    );
+    paths.insert(
+        "/api/v1/sites/{domain}/script".into(),
+        json!({
+            "parameters": [domain],
+            "get": operation("Shows where a site's script is, what it hashes to, and where beacons go", &[], None),
         }),
     );
     for definition in DEFINITIONS {

@@ -129,6 +129,11 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
     for case in cases() {
         ledger.send(&client, &case).await;
     }
+    // The one reason that no beacon of ours can give; the request is another route's.
+    let headers = [("user-agent", FIREFOX), ("sec-purpose", "prefetch"), ("x-forwarded-for", "203.0.113.77")];
+    let pixel = "/p.gif?d=example.com&u=https%3A%2F%2Fexample.com%2F";
+    let prefetched = client.send(Method::GET, pixel, &headers, "").await.unwrap();
+    ledger.event(prefetched.header("x-passant-discarded"), 1);
     // More than one prefix, than one site, and than the places allow.
     let plain = beacon("v", json!(1));
     let unknown = beacon("d", json!("nowhere.example"));

@@ -54,6 +54,12 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
         assert_eq!(answer.header("x-plausible-dropped"), "1", "{reason}");
         assert_eq!(passant.metric(&metric).await, before + 1.0, "{reason}");
     }
+    // No beacon of ours is a prefetch; an image may be one.
+    let prefetch = [("user-agent", passant_tests::FIREFOX), ("sec-purpose", "prefetch")];
+    let pixel = "/p.gif?d=example.com&u=https%3A%2F%2Fexample.com%2F";
+    let answer = passant.public().send(http::Method::GET, pixel, &prefetch, "").await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.header("x-passant-discarded")), (200, "not_counted"));
+    assert_eq!(passant.metric("passant_events_total{outcome=\"not_counted\"}").await, 1.0);
     // The one that was repeated, once.
     assert_eq!(passant.metric("passant_events_total{outcome=\"accepted\"}").await, 1.0);
     passant_tests::until("the spool is empty", || async {
@@ -66,6 +72,7 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reason_that_no_test_here_names_does_not_exist() {
     let tested = [
+        "not_counted",
         "objection",
         "unknown_site",
         "hostname_not_allowed",

@@ -5,6 +5,7 @@
 
 mod accounting;
 mod accounts;
+mod adapters;
 mod beacon;
 mod bi;
 mod command_line;

@@ -164,7 +164,8 @@ mod tests {
     use super::*;
     use crate::fixture::{control_with_site, member};
 
-    /// Who may do what on their own site: a letter for each of viewer, analyst, admin, owner, and the two scopes.
+    /// Who may do what on their own site: a letter for each of viewer, analyst, admin, owner, and the two scopes
+    /// that allow anything here.
     const EXPECTED: &[(Action, &str)] = &[
         (Action::ReadReports, "vamo r-"),
         (Action::ReadDefinitions, "vamo rp"),
@@ -194,6 +195,8 @@ mod tests {
             ('o', person(Role::Owner)),
             ('r', token(Scope::StatsRead)),
             ('p', token(Scope::SitesProvision)),
+            // Who sends events reads and changes nothing.
+            ('e', token(Scope::EventsWrite)),
         ];
         assert_eq!(EXPECTED.len(), RULES.len());
         for (action, expected) in EXPECTED {
@@ -205,7 +208,7 @@ mod tests {
                 assert_eq!(elsewhere == Decision::Allowed, *letter == 'o', "{letter} {action:?} elsewhere");
                 assert!(*letter == 'o' || !allowed || elsewhere == Decision::Hidden);
                 let everywhere = decide(actor, *action, Subject::Installation);
-                let own = *action == Action::OwnAccount && !"rp".contains(*letter);
+                let own = *action == Action::OwnAccount && !"rpe".contains(*letter);
                 assert_eq!(everywhere == Decision::Allowed, *letter == 'o' || own, "{letter} {action:?}");
             }
             assert_eq!(decide(&Actor::Stranger, *action, Subject::Site(&site)), Decision::Hidden);

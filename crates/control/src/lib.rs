@@ -40,6 +40,6 @@ pub use segment::{NewSegment, Segment};
 pub use session::{Session, SessionLimits};
 pub use setting::{SCRIPT_OPTIONS, SETTINGS, Setting, SettingFacts};
 pub use site::{ReferrerDetail, RemovedSite, Site};
-pub use token::{Grant, NewToken, Scope, Token};
+pub use token::{Grant, NewToken, Scope, Token, TokenHash};
 pub use two_factor::DeviceSecret;
 pub use user::{NewUser, Standing, User};

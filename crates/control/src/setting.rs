@@ -22,6 +22,14 @@ pub enum Setting {
     PrivacyFloor,
     /// What the website script does besides counting page views and engagement.
     ScriptOptions,
+    /// Currency of amounts that come without one.
+    Currency,
+    /// What an Umami client calls the site.
+    UmamiWebsiteIds,
+    /// What a Matomo client calls the site.
+    MatomoSiteIds,
+    /// Hosts at which GoatCounter's clients reach us for the site.
+    GoatCounterHosts,
 }
 
 /// What the website script can do besides, in the words of its name.
@@ -52,8 +60,19 @@ pub struct SettingFacts {
     pub help: &'static str,
     /// What holds where nothing is set.
     pub default: &'static str,
+    /// Whether two sites can have it in common.
+    pub(crate) sharing: Sharing,
     /// Reads a value; what is returned is stored.
     check: fn(&str) -> Result<String>,
+}
+
+/// Whether two sites can have a value in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// It says something of a site.
+    Shared,
+    /// Each entry of it names a site.
+    Names,
 }
 
 /// Every setting: adding one is a variant and a row here, and a field of [`Site`](crate::Site) for who reads it.
@@ -65,6 +84,7 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "TZ",
         help: "IANA name of the time zone that its days are counted in",
         default: "UTC",
+        sharing: Sharing::Shared,
         check: known_timezone,
     },
     SettingFacts {
@@ -74,6 +94,7 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "domain|page",
         help: "How much of a referrer is kept: its domain, or host and path",
         default: "domain",
+        sharing: Sharing::Shared,
         check: referrer,
     },
     SettingFacts {
@@ -83,6 +104,7 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "HOSTS",
         help: "Hosts whose beacons are taken, comma between them, `*` for any characters; \"\" takes any",
         default: "",
+        sharing: Sharing::Shared,
         check: |text| list(text, |host| normal_domain(&host.replace('*', "x")).map(drop)),
     },
     SettingFacts {
@@ -92,6 +114,7 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "PATHS",
         help: "Pages whose beacons are discarded, comma between them, `*` for any characters; \"\" discards none",
         default: "",
+        sharing: Sharing::Shared,
         check: |text| list(text, a_path),
     },
     SettingFacts {
@@ -101,6 +124,7 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "VISITORS",
         help: "Fewest visitors of a row that is shown where a filter narrows a report or the public reads it; 1 shows all",
         default: "5",
+        sharing: Sharing::Shared,
         check: privacy_floor,
     },
     SettingFacts {
@@ -110,7 +134,48 @@ pub const SETTINGS: &[SettingFacts] = &[
         placeholder: "OPTIONS",
         help: "What the website script does besides, comma between them, such as \"outbound-links,forms\"",
         default: "",
+        sharing: Sharing::Shared,
         check: |text| list(text, script_option),
+    },
+    SettingFacts {
+        setting: Setting::Currency,
+        name: "currency",
+        option: "currency",
+        placeholder: "CODE",
+        help: "ISO 4217 code of amounts that come without one, as Matomo's do; \"\" drops such amounts",
+        default: "",
+        sharing: Sharing::Shared,
+        check: currency,
+    },
+    SettingFacts {
+        setting: Setting::UmamiWebsiteIds,
+        name: "umami_website_ids",
+        option: "umami-website-ids",
+        placeholder: "UUIDS",
+        help: "What Umami's clients call it in `data-website-id`, comma between them",
+        default: "",
+        sharing: Sharing::Names,
+        check: |text| list(text, a_website_id),
+    },
+    SettingFacts {
+        setting: Setting::MatomoSiteIds,
+        name: "matomo_site_ids",
+        option: "matomo-site-ids",
+        placeholder: "NUMBERS",
+        help: "What Matomo's clients call it in `idsite`, comma between them",
+        default: "",
+        sharing: Sharing::Names,
+        check: |text| list(text, a_site_number),
+    },
+    SettingFacts {
+        setting: Setting::GoatCounterHosts,
+        name: "goatcounter_hosts",
+        option: "goatcounter-hosts",
+        placeholder: "HOSTS",
+        help: "Hosts at which GoatCounter's clients reach this server for it, comma between them",
+        default: "",
+        sharing: Sharing::Names,
+        check: |text| list(text, |host| normal_domain(host).map(drop)),
     },
 ];
 
@@ -191,6 +256,34 @@ fn script_option(text: &str) -> Result<()> {
     }
 }
 
+fn a_website_id(text: &str) -> Result<()> {
+    let is_one = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if is_one {
+        Ok(())
+    } else {
+        let expected = "one like \"b59e9c65-ae32-47f1-8400-119fcf4861c4\"";
+        Err(Error::Refused(format!("{text:?} is not an id of Umami's, expected {expected}")))
+    }
+}
+
+fn a_site_number(text: &str) -> Result<()> {
+    match text.parse::<u32>() {
+        Ok(number) if number > 0 && number.to_string() == text => Ok(()),
+        Ok(_) | Err(_) => {
+            Err(Error::Refused(format!("{text:?} is not a site of Matomo's, expected a number from 1 on")))
+        }
+    }
+}
+
+fn currency(text: &str) -> Result<String> {
+    let upper = text.trim().to_ascii_uppercase();
+    if upper.is_empty() || (upper.len() == 3 && upper.bytes().all(|byte| byte.is_ascii_uppercase())) {
+        Ok(upper)
+    } else {
+        Err(Error::Refused(format!("currency {text:?}, expected a code like \"EUR\"")))
+    }
+}
+
 fn known_timezone(name: &str) -> Result<String> {
     match TimeZone::get(name) {
         Ok(zone) => Ok(zone.iana_name().unwrap_or(name).to_owned()),
@@ -238,6 +331,11 @@ mod tests {
             (Setting::PrivacyFloor, "0", "from 1 to 1000"),
             (Setting::PrivacyFloor, "many", "from 1 to 1000"),
             (Setting::ScriptOptions, "forms,heatmaps", "hash, manual"),
+            (Setting::Currency, "euro", "a code like"),
+            (Setting::UmamiWebsiteIds, "7", "b59e9c65"),
+            (Setting::MatomoSiteIds, "1,0", "a number from 1 on"),
+            (Setting::MatomoSiteIds, "007", "a number from 1 on"),
+            (Setting::GoatCounterHosts, "a b", "not a domain"),
         ] {
             let words = setting.checked(value).expect_err(value).to_string();
             assert!(words.contains(expected), "{words}");

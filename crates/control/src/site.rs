@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::database::Control;
 use crate::error::{Error, Result};
-use crate::setting::{Setting, entries, normal_domain};
+use crate::setting::{Setting, Sharing, entries, normal_domain};
 
 /// A tracked property.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,14 @@ pub struct Site {
     pub privacy_floor_visitors: u32,
     /// What the website script does besides, each of [`SCRIPT_OPTIONS`](crate::SCRIPT_OPTIONS).
     pub script_options: Vec<String>,
+    /// Currency of amounts that come without one; blank drops them.
+    pub currency: String,
+    /// What Umami's clients call it.
+    pub umami_website_ids: Vec<String>,
+    /// What Matomo's clients call it.
+    pub matomo_site_ids: Vec<String>,
+    /// Hosts at which GoatCounter's clients reach us for it.
+    pub goatcounter_hosts: Vec<String>,
     settings: HashMap<String, String>,
 }
 
@@ -69,6 +77,10 @@ impl Site {
             // What was stored has been checked; were it not, all would be folded rather than shown.
             privacy_floor_visitors: value(Setting::PrivacyFloor).parse().unwrap_or(u32::MAX),
             script_options: entries(value(Setting::ScriptOptions)),
+            currency: value(Setting::Currency).to_owned(),
+            umami_website_ids: entries(value(Setting::UmamiWebsiteIds)),
+            matomo_site_ids: entries(value(Setting::MatomoSiteIds)),
+            goatcounter_hosts: entries(value(Setting::GoatCounterHosts)),
             settings,
         }
     }
@@ -188,13 +200,17 @@ impl Control {
     /// Changes settings of a site: all of them, or none where one makes no sense.
     ///
     /// # Errors
-    /// [`Error::UnknownSite`], and [`Error::Refused`] for a value that makes no sense.
+    /// [`Error::UnknownSite`], and [`Error::Refused`] for a value that makes no sense or is another site's name.
     pub fn set_site(&self, domain: &str, settings: &[(Setting, String)]) -> Result<Site> {
         let site = self.site(domain)?;
         let mut connection = self.connection();
         let transaction = connection.transaction()?;
         for (setting, value) in settings {
-            store(&transaction, site.id, (*setting, &setting.checked(value)?))?;
+            let value = setting.checked(value)?;
+            if setting.facts().sharing == Sharing::Names {
+                refuse_names_of_others(&transaction, site.id, (*setting, &value))?;
+            }
+            store(&transaction, site.id, (*setting, &value))?;
         }
         transaction.commit()?;
         drop(connection);
@@ -219,6 +235,29 @@ fn store(connection: &Connection, site_id: u32, (setting, value): (Setting, &str
          ON CONFLICT (site_id, name) DO UPDATE SET value = excluded.value",
         params![site_id, setting.facts().name, value],
     )?;
+    Ok(())
+}
+
+/// A name that two sites had would be a beacon's that belongs to either.
+fn refuse_names_of_others(
+    connection: &Connection,
+    site_id: u32,
+    (setting, value): (Setting, &str),
+) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "SELECT domain, value FROM settings JOIN sites ON sites.id = site_id WHERE name = ?1 AND site_id <> ?2",
+    )?;
+    let mut rows = statement.query(params![setting.facts().name, site_id])?;
+    let new = entries(value);
+    while let Some(row) = rows.next()? {
+        let (domain, taken): (String, String) = (row.get(0)?, row.get(1)?);
+        let taken = entries(&taken);
+        if let Some(name) = new.iter().find(|name| taken.iter().any(|taken| taken.eq_ignore_ascii_case(name)))
+        {
+            let setting = setting.facts().name;
+            return Err(Error::Refused(format!("{setting} {name:?} is {domain:?} already")));
+        }
+    }
     Ok(())
 }
 
@@ -264,6 +303,20 @@ mod tests {
         let settings = [(Setting::Referrer, "page".to_owned()), (Setting::PrivacyFloor, "0".to_owned())];
         assert!(matches!(control.set_site("a.example", &settings), Err(Error::Refused(_))));
         assert_eq!(control.site("a.example").expect("there"), before);
+    }
+
+    #[test]
+    fn a_name_of_one_site_is_not_given_to_another() {
+        let (_directory, control) = control();
+        for domain in ["a.example", "b.example"] {
+            control.add_site(domain, "UTC", Timestamp::UNIX_EPOCH).expect("added");
+        }
+        let set = |domain, ids: &str| control.set_site(domain, &[(Setting::MatomoSiteIds, ids.to_owned())]);
+        assert_eq!(set("a.example", "1, 3").expect("set").matomo_site_ids, ["1", "3"]);
+        let words = set("b.example", "2,3").expect_err("taken").to_string();
+        assert!(words.contains("\"3\" is \"a.example\" already"), "{words}");
+        set("a.example", "1").expect("its own");
+        set("b.example", "2,3").expect("free again");
     }
 
     #[test]

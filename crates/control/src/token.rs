@@ -18,6 +18,8 @@ pub enum Scope {
     StatsRead,
     /// Add, change and remove sites and what is defined for them.
     SitesProvision,
+    /// Send events for visitors whose address and user agent the sender names.
+    EventsWrite,
 }
 
 /// What the holder of a token may do.
@@ -42,6 +44,17 @@ pub struct NewToken<'a> {
     pub expires_at: Option<Timestamp>,
 }
 
+/// A token as it is known again: by the hash of its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenHash {
+    /// BLAKE3 of its text.
+    pub hash: [u8; 32],
+    /// The one site it is for; `None` is all sites.
+    pub site_id: Option<u32>,
+    /// From when on it grants nothing.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// A token as it can be listed: all but its text, which is kept nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
@@ -60,8 +73,11 @@ pub struct Token {
 }
 
 /// Every scope and its name: adding one is a variant and a row here.
-const SCOPES: &[(Scope, &str)] =
-    &[(Scope::StatsRead, "stats:read"), (Scope::SitesProvision, "sites:provision")];
+const SCOPES: &[(Scope, &str)] = &[
+    (Scope::StatsRead, "stats:read"),
+    (Scope::SitesProvision, "sites:provision"),
+    (Scope::EventsWrite, "events:write"),
+];
 const NAME_CHARACTERS_MAX: usize = 120;
 
 impl Scope {
@@ -139,6 +155,21 @@ impl Control {
         found.map(|(scope, site_id)| Ok(Grant { scope: scope.parse()?, site_id })).transpose()
     }
 
+    /// The tokens that allow `scope`, those that have ended too: for who has to know them without asking each time.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn token_hashes(&self, scope: Scope) -> Result<Vec<TokenHash>> {
+        let connection = self.connection();
+        let mut statement =
+            connection.prepare_cached("SELECT hash, site_id, expires_at FROM tokens WHERE scope = ?1")?;
+        let hashes = statement.query_map([scope.as_str()], |row| {
+            let expires_at: Option<i64> = row.get(2)?;
+            Ok(TokenHash { hash: row.get(0)?, site_id: row.get(1)?, expires_at: expires_at.map(instant) })
+        })?;
+        Ok(hashes.collect::<rusqlite::Result<_>>()?)
+    }
+
     /// All tokens, the oldest first, those that have ended too.
     ///
     /// # Errors
@@ -151,7 +182,6 @@ impl Control {
         )?;
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
-        let instant = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
         while let Some(row) = rows.next()? {
             found.push(Token {
                 id: row.get::<_, i64>(0)?.unsigned_abs(),
@@ -173,6 +203,10 @@ impl Control {
         let removed = self.connection().execute("DELETE FROM tokens WHERE id = ?1", [id.cast_signed()])?;
         if removed == 0 { Err(Error::Unknown { what: "token", id }) } else { Ok(()) }
     }
+}
+
+fn instant(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -199,6 +233,18 @@ mod tests {
             let bytes = std::fs::read(entry.expect("entry").path()).expect("read");
             assert!(!bytes.windows(all.len()).any(|window| window == all.as_bytes()));
         }
+    }
+
+    #[test]
+    fn tells_the_hashes_of_one_scope_alone() {
+        let (_directory, control, site) = control_with_site();
+        control.create_token(&NewToken::new(Scope::StatsRead), NOW).expect("made");
+        let end = Timestamp::from_second(60).expect("instant");
+        let token =
+            NewToken { site: Some(&site), expires_at: Some(end), ..NewToken::new(Scope::EventsWrite) };
+        let text = control.create_token(&token, NOW).expect("made");
+        let expected = TokenHash { hash: secret::hash(&text), site_id: Some(site.id), expires_at: Some(end) };
+        assert_eq!(control.token_hashes(Scope::EventsWrite).expect("read"), [expected]);
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a tracker sent, read once into a type that cannot be wrong: the wire format of Plausible's `/api/event`.
+//! What a tracker sent, read once into a type that cannot be wrong: the wire format of Plausible's `/api/event`, and the
+//! checks that each other format passes too.
 //!
 //! The strings are borrowed from the body where it has no escapes, because each event passes here. Nothing that stands
 //! in a body may make this panic, and no rule of a site may be asked here.
@@ -8,6 +9,7 @@ use std::borrow::Cow;
 use crate::currency;
 use crate::event::{ENGAGEMENT, Revenue, SCROLL_DEPTH_MISSING};
 use crate::json::{self, Value};
+use crate::site::NamedBy;
 
 /// Longest name of an event, in characters.
 const NAME_CHARACTERS: usize = 120;
@@ -51,6 +53,8 @@ pub struct Beacon<'a> {
     pub scroll_depth: u8,
     /// Tells this event of one page load from all others, so that it is known when it is sent again.
     pub nonce: Option<Cow<'a, str>>,
+    /// By what it names its sites.
+    pub named_by: NamedBy,
     domains: Cow<'a, str>,
 }
 
@@ -83,13 +87,34 @@ impl<'a> Beacon<'a> {
         fields.check()
     }
 
-    /// The sites that the beacon names; the host of the page where it names none.
+    /// The same, with its sites named by something else than their domains.
+    pub(crate) fn named_by(self, named_by: NamedBy) -> Self {
+        Self { named_by, ..self }
+    }
+
+    /// The sites that the beacon names, in the terms of `named_by`; the host of the page where it names none.
     pub fn domains(&self) -> impl Iterator<Item = &str> {
         self.domains.split(',').map(str::trim).filter(|domain| !domain.is_empty())
     }
 }
 
 impl Invalid {
+    /// One field, and what is wrong with it.
+    pub(crate) fn field(name: &'static str, message: &'static str) -> Self {
+        Self(vec![(name, message)])
+    }
+
+    /// Each field, and what is wrong with it.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.0.iter().copied()
+    }
+
+    /// In one line, for formats that have no place for more.
+    pub(crate) fn to_line(&self) -> String {
+        let fields: Vec<_> = self.0.iter().map(|(field, message)| format!("{field}: {message}")).collect();
+        fields.join("; ")
+    }
+
     /// The body of the answer: `{"errors":{field:[message, …]}}`.
     pub fn to_json(&self) -> String {
         let mut errors = serde_json::Map::new();
@@ -100,23 +125,24 @@ impl Invalid {
     }
 }
 
-/// The values under the names that trackers of all ages use, unchecked.
+/// What a beacon says, unchecked.
 #[derive(Default)]
-struct Fields<'a> {
-    name: Option<Value<'a>>,
-    url: Option<Value<'a>>,
-    domain: Option<Value<'a>>,
-    referrer: Option<Value<'a>>,
-    props: Option<Value<'a>>,
-    revenue: Option<Value<'a>>,
-    interactive: Option<Value<'a>>,
-    hash_mode: Option<Value<'a>>,
-    scroll_depth: Option<Value<'a>>,
-    engagement_time: Option<Value<'a>>,
-    nonce: Option<Value<'a>>,
+pub(crate) struct Fields<'a> {
+    pub(crate) name: Option<Value<'a>>,
+    pub(crate) url: Option<Value<'a>>,
+    pub(crate) domain: Option<Value<'a>>,
+    pub(crate) referrer: Option<Value<'a>>,
+    pub(crate) props: Option<Value<'a>>,
+    pub(crate) revenue: Option<Value<'a>>,
+    pub(crate) interactive: Option<Value<'a>>,
+    pub(crate) hash_mode: Option<Value<'a>>,
+    pub(crate) scroll_depth: Option<Value<'a>>,
+    pub(crate) engagement_time: Option<Value<'a>>,
+    pub(crate) nonce: Option<Value<'a>>,
 }
 
 impl<'a> Fields<'a> {
+    /// Under the names that trackers of all ages use.
     fn put(&mut self, key: &str, value: Value<'a>) {
         let field = match key {
             "n" | "name" => &mut self.name,
@@ -139,7 +165,11 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn check(self) -> Result<Beacon<'a>, Invalid> {
+    /// Makes a beacon of it that names its sites by their domains.
+    ///
+    /// # Errors
+    /// [`Invalid`] names each field that cannot be used.
+    pub(crate) fn check(self) -> Result<Beacon<'a>, Invalid> {
         let mut invalid = Invalid::default();
         let mut refuse = |field, message| invalid.0.push((field, message));
 
@@ -213,6 +243,7 @@ impl<'a> Fields<'a> {
                 _ => SCROLL_DEPTH_MISSING,
             },
             nonce: self.nonce.and_then(nonce),
+            named_by: NamedBy::Domain,
             domains,
         })
     }

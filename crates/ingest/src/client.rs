@@ -163,6 +163,11 @@ impl ClientAddress {
         Self(canonical(peer.ip()))
     }
 
+    /// The client that a sender speaks for, who may: an address as proxies write it, or nothing.
+    pub(crate) fn named(text: &str) -> Option<Self> {
+        parse_node(text).map(Self)
+    }
+
     /// Whether the client is this machine itself.
     pub fn is_loopback(&self) -> bool {
         self.0.is_loopback()

@@ -1,44 +1,43 @@
 //! The HTTP face of ingest: a beacon comes in, and `202` goes out only when its events are durable.
 //!
-//! No answer is ambiguous: after any other status nothing is stored, and where the spool itself cannot tell, the
-//! connection is broken without an answer. Nothing of a request is ever logged.
+//! No answer is ambiguous: after a refusal nothing is stored, the answer to several beacons names those that are not, and
+//! where the spool itself cannot tell, the connection is broken without an answer. Nothing of a request is ever logged.
 
 mod answer;
 mod body;
 mod settlement;
+mod understanding;
+mod visitor;
 
-use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use http::request::Parts as Head;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body::Body;
 use http_body_util::Full;
 use jiff::Timestamp;
 use passant_spool::{AppendError, Spool};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::beacon::Beacon;
+use crate::adapter::{Adapter, Receipt, Types, adapter};
 use crate::client::{AddressPrefix, PrefixBits, Proxies};
-use crate::event::{Event, encode};
+use crate::event::encode;
 use crate::metrics::{Metrics, Route};
-use crate::nonce::{Claim, Fingerprint, Hold, Nonces};
-use crate::pipeline::{self, Objection, Pipeline};
+use crate::nonce::{Claim, Hold, Nonces};
+use crate::pipeline::Pipeline;
 use crate::presence::Presence;
 use crate::rate::Rates;
 use crate::{Config, Discard, Error};
 
 use answer::{Answer, Origins, Refusal};
 use settlement::Settlement;
+use understanding::{Caller, Resolved, Understood};
 
-/// Where beacons are sent.
-const EVENT_PATH: &str = "/api/event";
 /// Where monitors ask.
 const HEALTH_PATH: &str = "/api/health";
-/// By which a visitor objects, as `DNT` once did.
-const GLOBAL_PRIVACY_CONTROL: HeaderName = HeaderName::from_static("sec-gpc");
 /// How often keys are retired, the country database is looked at and gauges are set.
 const TEND_EVERY: Duration = Duration::from_secs(10);
 
@@ -114,20 +113,23 @@ impl Collector {
         B: Body<Data = Bytes> + Unpin,
     {
         let (head, body) = request.into_parts();
-        let route = route(head.uri.path());
+        let adapter = adapter(head.uri.path());
+        let route = adapter.map_or_else(|| route(head.uri.path()), |adapter| adapter.route);
         let counted = Counted { metrics: &self.0.outlets.metrics, route, began: Instant::now(), code: None };
-        let answer = match (route, &head.method) {
-            (Route::Event, &Method::POST) => match self.0.collect(peer, &head.headers, body).await {
-                Ok(answer) => answer,
-                Err(refusal) => Answer::Refused(refusal),
-            },
-            (Route::Event, &Method::OPTIONS) => Answer::Preflight,
-            (Route::Health, &Method::GET | &Method::HEAD) => self.0.health(),
-            (Route::Event | Route::Health, _) => Answer::Refused(Refusal::Method),
-            (Route::Report | Route::Other, _) => Answer::Refused(Refusal::Path),
+        let answer = match (adapter, &head.method) {
+            (Some(adapter), method) if adapter.methods.contains(method) => {
+                match self.0.collect(adapter, (peer, &head), body).await {
+                    Ok(answer) => answer,
+                    Err(refusal) => Answer::Refused(refusal),
+                }
+            }
+            (Some(adapter), &Method::OPTIONS) => Answer::Preflight(adapter.methods),
+            (None, &Method::GET | &Method::HEAD) if route == Route::Health => self.0.health(),
+            (None, _) if route != Route::Health => Answer::Refused(Refusal::Path),
+            (Some(_) | None, _) => Answer::Refused(Refusal::Method),
         };
         if let Answer::Refused(refusal) = &answer
-            && route == Route::Event
+            && adapter.is_some()
         {
             self.0.outlets.metrics.beacon_refused(refusal.as_str());
         }
@@ -135,8 +137,11 @@ impl Collector {
             return Err(Unanswerable);
         }
         let mut response = answer.into_response();
-        if route == Route::Event {
+        if adapter.is_some() {
             self.0.origins.allow(&head.headers, response.headers_mut());
+        }
+        if adapter.is_some() && head.method == Method::GET {
+            response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         counted.answered(response.status());
         Ok(response)
@@ -165,60 +170,61 @@ impl Collector {
 
 /// Whether a path is the collector's to answer.
 pub fn takes(path: &str) -> bool {
-    route(path) != Route::Other
+    adapter(path).is_some() || route(path) != Route::Other
 }
 
 fn route(path: &str) -> Route {
-    match path {
-        EVENT_PATH => Route::Event,
-        HEALTH_PATH => Route::Health,
-        _ => Route::Other,
-    }
+    if path == HEALTH_PATH { Route::Health } else { Route::Other }
 }
 
 impl Parts {
     async fn collect<B>(
         self: &Arc<Self>,
-        peer: SocketAddr,
-        headers: &HeaderMap,
+        adapter: &'static Adapter,
+        (peer, head): (SocketAddr, &Head),
         body: B,
     ) -> Result<Answer, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let now = (self.clock)();
-        let client = self.proxies.client(peer, headers);
+        let client = self.proxies.client(peer, &head.headers);
         let is_local = client.is_loopback();
         // The address ends here: from now on there are only its first bits.
         let prefix = AddressPrefix::cut(client, self.bits);
-        if !is_local {
-            self.prefix_rates.take(prefix, now).map_err(Refusal::PrefixRate)?;
+        let caller = Caller { prefix, bucket: (!is_local).then_some(prefix), now };
+        self.limit(&caller, 1)?;
+        if adapter.types == Types::JsonOrText {
+            body::check_type(&head.headers)?;
         }
-        body::check_type(headers)?;
-        let body = body::read(body, headers, &self.config).await?;
-        let request = pipeline::Request {
-            prefix,
-            user_agent: &text(headers, &header::USER_AGENT),
-            accept_language: &text(headers, &header::ACCEPT_LANGUAGE),
-            objection: objection(headers),
-            now,
+        let body = match head.method {
+            Method::GET => Bytes::new(),
+            _ => body::read(body, &head.headers, &self.config).await?,
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Refusal::Overloaded)?;
-        let beacon = Beacon::parse(&body).map_err(Refusal::Invalid)?;
-        let resolved = self.resolve(&beacon, &request);
+        let Understood { resolved, fates, reply } = self.understand(adapter, (head, &body), &caller)?;
         let metrics = &self.outlets.metrics;
-        if resolved.events.is_empty() {
+        let discards = if resolved.events.is_empty() {
             resolved.discards.iter().for_each(|reason| metrics.discarded(*reason));
-            return Ok(Answer::Accepted { discards: resolved.discards });
-        }
-        for event in &resolved.events {
-            self.site_rates.take(event.site_id, now).map_err(|after| {
-                metrics.refused(resolved.count());
-                Refusal::SiteRate(after)
-            })?;
-        }
-        let settlement = Settlement::new(Arc::clone(self), &resolved, place);
-        self.store(resolved, settlement).await.map(|discards| Answer::Accepted { discards })
+            resolved.discards
+        } else {
+            for event in &resolved.events {
+                self.site_rates.take(event.site_id, now).map_err(|after| {
+                    metrics.refused(resolved.count());
+                    Refusal::SiteRate(after)
+                })?;
+            }
+            let settlement = Settlement::new(Arc::clone(self), &resolved, place);
+            self.store(resolved, settlement).await?
+        };
+        let receipt = Receipt { discards, fates };
+        Ok(Answer::Accepted { reply: reply(&receipt), discards: receipt.discards })
+    }
+
+    /// Takes tokens for so many beacons of one prefix.
+    fn limit(&self, caller: &Caller, beacons: usize) -> Result<(), Refusal> {
+        let Some(prefix) = caller.bucket else { return Ok(()) };
+        (0..beacons).try_for_each(|_| self.prefix_rates.take(prefix, caller.now)).map_err(Refusal::PrefixRate)
     }
 
     /// Makes events durable, at one point for all sites of a beacon.
@@ -263,29 +269,6 @@ impl Parts {
         }
     }
 
-    /// Makes the events of one beacon, one for each of its sites, and lists why others were discarded.
-    fn resolve(&self, beacon: &Beacon<'_>, request: &pipeline::Request<'_>) -> Resolved {
-        let mut resolved =
-            Resolved { events: Vec::with_capacity(1), fingerprints: Vec::new(), discards: Vec::new() };
-        for domain in beacon.domains() {
-            match self.pipeline.event(beacon, domain, request) {
-                // A site that a beacon names twice gets one event.
-                Ok(event) if resolved.events.iter().any(|known| known.site_id == event.site_id) => {}
-                Ok(event) if !self.outlets.presence.admits(&event) => {
-                    resolved.discards.push(Discard::NoVisit)
-                }
-                Ok(event) => {
-                    let fingerprints =
-                        beacon.nonce.as_deref().map(|nonce| self.nonces.fingerprints(&event, nonce));
-                    resolved.fingerprints.extend(fingerprints);
-                    resolved.events.push(event);
-                }
-                Err(reason) => resolved.discards.push(reason),
-            }
-        }
-        resolved
-    }
-
     /// Never asks the store: beacons are taken while it is away.
     fn health(&self) -> Answer {
         Answer::Healthy { sites: self.pipeline.site_count() }
@@ -300,20 +283,6 @@ impl Parts {
             self.pipeline.keys().oldest_age_seconds(now),
             self.pipeline.countries().age_seconds(now),
         );
-    }
-}
-
-/// What became of the events of one beacon.
-struct Resolved {
-    events: Vec<Event>,
-    /// One for each event, or none where the beacon has no nonce.
-    fingerprints: Vec<(Fingerprint, Option<Fingerprint>)>,
-    discards: Vec<Discard>,
-}
-
-impl Resolved {
-    fn count(&self) -> u64 {
-        (self.events.len() + self.discards.len()) as u64
     }
 }
 
@@ -348,25 +317,6 @@ fn refusal(error: AppendError) -> Refusal {
         AppendError::TooLarge { .. } => Refusal::TooLarge,
         // What a later spool may say is no acknowledgement, and nothing says that it is a refusal.
         AppendError::Indeterminate | _ => Refusal::Unanswerable,
-    }
-}
-
-/// Some browsers name themselves in their own script, so a header is no ASCII for certain.
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Cow<'a, str> {
-    let Some(value) = headers.get(name) else { return Cow::Borrowed("") };
-    match std::str::from_utf8(value.as_bytes()) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(value.as_bytes()),
-    }
-}
-
-fn objection(headers: &HeaderMap) -> Objection {
-    let says_one =
-        |name: &HeaderName| headers.get(name).is_some_and(|value| value.as_bytes().trim_ascii() == b"1");
-    if says_one(&GLOBAL_PRIVACY_CONTROL) || says_one(&header::DNT) {
-        Objection::Raised
-    } else {
-        Objection::None
     }
 }
 

@@ -6,6 +6,8 @@
 /// An expected refusal of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Discard {
+    /// It tells nothing that is counted: an identification, a heartbeat, a page that is only prefetched.
+    NotCounted,
     /// The visitor objects: `Sec-GPC: 1` or `DNT: 1`.
     Objection,
     /// No site has the domain that the beacon names.
@@ -26,7 +28,8 @@ pub enum Discard {
 
 impl Discard {
     /// Each reason once, in the order in which the stages can give it.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::NotCounted,
         Self::Objection,
         Self::UnknownSite,
         Self::Bot,
@@ -40,6 +43,7 @@ impl Discard {
     /// The reason as clients and metrics read it.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::NotCounted => "not_counted",
             Self::Objection => "objection",
             Self::UnknownSite => "unknown_site",
             Self::Bot => "bot",

@@ -11,7 +11,10 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 /// Deepest nesting that is read; a beacon needs 2.
 const DEPTH: u8 = 8;
 
-/// One value. What stands in a list is of no use to a beacon and is not kept.
+/// Most items of a list that are kept where they are wanted; one more than any list may have.
+const ITEMS: usize = crate::adapter::ITEMS + 1;
+
+/// One value. What stands in a list is of no use to a beacon and is not kept, but by [`parse_lists`].
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
@@ -19,14 +22,23 @@ pub(crate) enum Value<'a> {
     Integer(i64),
     Float(f64),
     Text(Cow<'a, str>),
-    List,
+    List(Vec<Value<'a>>),
     Map(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
 /// Reads one value that fills the whole of `bytes`.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value<'_>, serde_json::Error> {
+    read(bytes, Seed { depth_left: DEPTH, lists: Lists::Emptied })
+}
+
+/// The same, and keeps what stands in its lists: for formats that carry several beacons at once.
+pub(crate) fn parse_lists(bytes: &[u8]) -> Result<Value<'_>, serde_json::Error> {
+    read(bytes, Seed { depth_left: DEPTH, lists: Lists::Kept })
+}
+
+fn read(bytes: &[u8], seed: Seed) -> Result<Value<'_>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed { depth_left: DEPTH }.deserialize(&mut deserializer)?;
+    let value = seed.deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
 }
@@ -40,7 +52,7 @@ impl<'a> Value<'a> {
             Self::Float(number) => Some(number.to_string().into()),
             Self::Bool(true) => Some("true".into()),
             Self::Bool(false) => Some("false".into()),
-            Self::Null | Self::List | Self::Map(_) => None,
+            Self::Null | Self::List(_) | Self::Map(_) => None,
         }
     }
 
@@ -51,7 +63,7 @@ impl<'a> Value<'a> {
             // Milliseconds of `performance.now` come as floats.
             Self::Float(number) if number.abs() < 9e15 => Some(number.round() as i64),
             Self::Text(text) => text.trim().parse().ok(),
-            Self::Float(_) | Self::Null | Self::Bool(_) | Self::List | Self::Map(_) => None,
+            Self::Float(_) | Self::Null | Self::Bool(_) | Self::List(_) | Self::Map(_) => None,
         }
     }
 
@@ -73,7 +85,7 @@ impl<'a> Value<'a> {
             Self::Integer(value) => Value::Integer(value),
             Self::Float(value) => Value::Float(value),
             Self::Text(text) => Value::Text(Cow::Owned(text.into_owned())),
-            Self::List => Value::List,
+            Self::List(items) => Value::List(items.into_iter().map(Self::into_owned).collect()),
             Self::Map(entries) => Value::Map(
                 entries
                     .into_iter()
@@ -87,12 +99,20 @@ impl<'a> Value<'a> {
 #[derive(Clone, Copy)]
 struct Seed {
     depth_left: u8,
+    lists: Lists,
+}
+
+/// What becomes of what stands in a list.
+#[derive(Clone, Copy)]
+enum Lists {
+    Emptied,
+    Kept,
 }
 
 impl Seed {
     fn below<E: Error>(self) -> Result<Self, E> {
         match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left }),
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
             None => Err(E::custom("nested too deeply")),
         }
     }
@@ -143,8 +163,13 @@ impl<'de> Visitor<'de> for Seed {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
         let below = self.below()?;
-        while items.next_element_seed(below)?.is_some() {}
-        Ok(Value::List)
+        let mut kept = Vec::new();
+        while let Some(item) = items.next_element_seed(below)? {
+            if matches!(self.lists, Lists::Kept) && kept.len() < ITEMS {
+                kept.push(item);
+            }
+        }
+        Ok(Value::List(kept))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
@@ -190,7 +215,7 @@ mod tests {
     #[test]
     fn reads_to_the_depth_of_eight_and_no_deeper() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(parse(nested(8).as_bytes()).unwrap(), Value::List);
+        assert_eq!(parse(nested(8).as_bytes()).unwrap(), Value::List(Vec::new()));
         assert!(parse(nested(9).as_bytes()).is_err());
         assert!(parse(nested(100_000).as_bytes()).is_err());
     }
@@ -200,6 +225,16 @@ mod tests {
         let Value::Map(entries) = parse(br#"{"a":"b","c":"\u00e4"}"#).unwrap() else { panic!("a map") };
         assert!(matches!(&entries[0], (Cow::Borrowed("a"), Value::Text(Cow::Borrowed("b")))));
         assert!(matches!(&entries[1].1, Value::Text(Cow::Owned(text)) if text == "ä"));
+    }
+
+    #[test]
+    fn keeps_what_stands_in_lists_only_where_it_is_wanted_and_never_more_than_a_bound() {
+        assert_eq!(parse(b"[1,2]").unwrap(), Value::List(Vec::new()));
+        let two = vec![Value::Integer(1), Value::List(vec![Value::Integer(2)])];
+        assert_eq!(parse_lists(b"[1,[2]]").unwrap(), Value::List(two));
+        let many = format!("[{}0]", "0,".repeat(10_000));
+        let Value::List(kept) = parse_lists(many.as_bytes()).unwrap() else { panic!("a list") };
+        assert_eq!(kept.len(), ITEMS);
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! From a beacon to a stored row.
 //!
 //! ```text
-//! collector ─▶ client ─▶ beacon ─▶ pipeline ─▶ spool ─▶ 202
-//!              (address    (bytes    (page, referrer, source, channel, user_agent,
-//!               to prefix)  to type)  country, language, anonymize → Event)
+//! collector ─▶ client ─▶ adapter ─▶ pipeline ─▶ spool ─▶ 202
+//!              (address    (bytes to  (page, referrer, source, channel, user_agent,
+//!               to prefix)  Beacon)    country, language, anonymize → Event)
 //! ```
 //! A client's address ends in [`AddressPrefix::cut`], its user agent in `user_agent`; what leaves the pipeline is an
 //! anonymous [`Event`] or a [`Discard`], and `202` goes out when the event is durable.
 
+mod adapter;
 mod anonymize;
 mod beacon;
 mod bots;
@@ -27,12 +28,15 @@ mod keys;
 mod language;
 mod metrics;
 mod nonce;
+#[doc(hidden)]
+pub mod outside;
 mod page;
 mod pipeline;
 mod presence;
 mod rate;
 mod referrer;
 mod scrub;
+mod sender;
 mod ship_step;
 mod shipper;
 mod site;
@@ -65,9 +69,10 @@ pub use pipeline::{Objection, Outcome, Pipeline, Request};
 pub use presence::Presence;
 pub use referrer::{Referrer, referrer};
 pub use scrub::scrub;
+pub use sender::{Sender, TokenHash};
 pub use ship_step::{ShipObserver, ShipStep};
 pub use shipper::{ShipError, Shipper};
-pub use site::{ReferrerDetail, Site, SiteTable, Sites, shared};
+pub use site::{NamedBy, ReferrerDetail, Site, SiteTable, Sites, shared};
 pub use source::{Kind, Source, Sources};
 pub use spam::SpamReferrers;
 pub use user_agent::{Agent, Browser, Device, UserAgents};

@@ -32,6 +32,14 @@ const EVENTS: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 1000.0
 pub enum Route {
     /// `/api/event`
     Event,
+    /// `/p.gif`
+    Pixel,
+    /// What Umami's clients send.
+    Umami,
+    /// What GoatCounter's clients send.
+    GoatCounter,
+    /// What Matomo's clients send.
+    Matomo,
     /// `/api/health`
     Health,
     /// Other paths below `/api/`.
@@ -44,6 +52,10 @@ impl Route {
     const fn as_str(self) -> &'static str {
         match self {
             Self::Event => "event",
+            Self::Pixel => "pixel",
+            Self::Umami => "umami",
+            Self::GoatCounter => "goatcounter",
+            Self::Matomo => "matomo",
             Self::Health => "health",
             Self::Report => "report",
             Self::Other => "other",

@@ -13,7 +13,7 @@ use crate::scrub::scrub;
 /// Longest path that is kept.
 const PATH_BYTES: usize = 2000;
 /// Host of a page whose URL has none.
-const NO_HOST: &str = "(none)";
+pub(crate) const NO_HOST: &str = "(none)";
 /// Parameters that advertisers add to tell a click; only that one was there is kept.
 const CLICK_IDS: [&str; 6] = ["gclid", "gbraid", "wbraid", "msclkid", "fbclid", "twclid"];
 

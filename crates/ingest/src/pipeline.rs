@@ -13,14 +13,15 @@ use crate::beacon::Beacon;
 use crate::channel::channel;
 use crate::client::AddressPrefix;
 use crate::country::Countries;
+use crate::currency;
 use crate::discard::Discard;
-use crate::event::{Event, Origin};
+use crate::event::{Event, Origin, Revenue};
 use crate::keys::DayKeys;
 use crate::language::language;
-use crate::page::{Page, page};
+use crate::page::{NO_HOST, Page, host, page};
 use crate::referrer::{Referrer, referrer};
 use crate::scrub::scrub;
-use crate::site::{Site, Sites};
+use crate::site::{NamedBy, Site, Sites};
 use crate::source::{SOURCES, Sources};
 use crate::spam::SpamReferrers;
 use crate::user_agent::{Agent, Browser, UserAgents};
@@ -78,15 +79,15 @@ impl Pipeline {
         })
     }
 
-    /// Makes of a beacon the event of one of its sites.
+    /// Makes of a beacon the event of one of the sites that it names.
     ///
     /// # Errors
     /// The reason why there is none. That is an outcome like the other, not a failure.
-    pub fn event(&self, beacon: &Beacon<'_>, domain: &str, request: &Request<'_>) -> Outcome {
+    pub fn event(&self, beacon: &Beacon<'_>, name: &str, request: &Request<'_>) -> Outcome {
         let () = hear_objection(request)?;
-        let site = self.site(domain)?;
+        let site = self.site(beacon, name)?;
         let browser = self.browser(request)?;
-        let page = page(&beacon.url, beacon.fragment);
+        let page = page_of(beacon, &site);
         let () = check_page(&site, &page)?;
         let referrer = self.honest_referrer(beacon, &site, &page)?;
         let source = self.sources.source(&page.campaign, &referrer.host);
@@ -126,7 +127,7 @@ impl Pipeline {
             engagement_time_ms: beacon.engagement_time_ms,
             scroll_depth: beacon.scroll_depth,
             props,
-            revenue: beacon.revenue.clone(),
+            revenue: revenue(beacon, &site),
         })
     }
 
@@ -145,8 +146,23 @@ impl Pipeline {
         self.sites.load().len()
     }
 
-    fn site(&self, domain: &str) -> Result<Arc<Site>, Discard> {
-        self.sites.load().find(domain).cloned().ok_or(Discard::UnknownSite)
+    /// Who may speak for visitors, and which sites there are.
+    pub(crate) fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    fn site(&self, beacon: &Beacon<'_>, name: &str) -> Result<Arc<Site>, Discard> {
+        let sites = self.sites.load();
+        let found = sites.find_by(beacon.named_by, name);
+        // Another product's name for a site need not be told to us where the page's host says which one it is.
+        let found = match (found, beacon.named_by) {
+            (Some(site), _) => Some(site),
+            (None, NamedBy::Domain | NamedBy::Number) => None,
+            (None, NamedBy::UmamiWebsite | NamedBy::MatomoSite | NamedBy::GoatCounterHost) => {
+                host(&beacon.url).and_then(|host| sites.find(&host))
+            }
+        };
+        found.cloned().ok_or(Discard::UnknownSite)
     }
 
     fn browser(&self, request: &Request<'_>) -> Result<Arc<Browser>, Discard> {
@@ -171,6 +187,26 @@ fn hear_objection(request: &Request<'_>) -> Result<(), Discard> {
         Objection::Raised => Err(Discard::Objection),
         Objection::None => Ok(()),
     }
+}
+
+/// The page of the beacon. Formats that name a site by something else than its domain may tell of a page its path alone:
+/// then it is one of the domain's.
+fn page_of(beacon: &Beacon<'_>, site: &Site) -> Page {
+    let mut page = page(&beacon.url, beacon.fragment);
+    if beacon.named_by != NamedBy::Domain && page.hostname == NO_HOST {
+        page.hostname.clone_from(&site.domain);
+    }
+    page
+}
+
+/// The amount, in the site's currency where it came without one; nothing where that is not known.
+fn revenue(beacon: &Beacon<'_>, site: &Site) -> Option<Revenue> {
+    let revenue = beacon.revenue.clone()?;
+    if !revenue.currency.is_empty() {
+        return Some(revenue);
+    }
+    let currency = currency::code(&site.currency)?;
+    Some(Revenue { currency: currency.to_owned(), ..revenue })
 }
 
 fn check_page(site: &Site, page: &Page) -> Result<(), Discard> {

@@ -1,4 +1,5 @@
-//! The tracked sites as ingest needs them, found by domain.
+//! The tracked sites as ingest needs them, found by domain or by what another product's clients call them, and who may
+//! speak for their visitors.
 //!
 //! The binary fills the table from the control data and swaps it as a whole; a beacon sees one table from start to
 //! end. No setting of a site that ingest does not read may stand here.
@@ -7,7 +8,25 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
+
+use crate::sender::{Sender, TokenHash};
+
+/// By what a beacon names its sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NamedBy {
+    /// Their domains.
+    Domain,
+    /// Their number in the control data, which a token is for.
+    Number,
+    /// Umami's website id.
+    UmamiWebsite,
+    /// Matomo's site id.
+    MatomoSite,
+    /// The host at which a GoatCounter client asks.
+    GoatCounterHost,
+}
 
 /// How much of a referrer a site keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +53,10 @@ pub struct Site {
     pub blocked_pages: Vec<String>,
     /// How much of a referrer the site keeps.
     pub referrer: ReferrerDetail,
+    /// Currency of amounts that come without one; blank drops them.
+    pub currency: String,
+    /// What clients of other products call it.
+    pub aliases: Vec<(NamedBy, String)>,
 }
 
 impl Site {
@@ -46,6 +69,8 @@ impl Site {
             allowed_hostnames: Vec::new(),
             blocked_pages: Vec::new(),
             referrer: ReferrerDetail::default(),
+            currency: String::new(),
+            aliases: Vec::new(),
         }
     }
 
@@ -65,6 +90,8 @@ impl Site {
 #[derive(Clone, Debug, Default)]
 pub struct SiteTable {
     by_domain: HashMap<String, Arc<Site>>,
+    by_alias: HashMap<NamedBy, HashMap<String, Arc<Site>>>,
+    senders: HashMap<TokenHash, Sender>,
 }
 
 impl SiteTable {
@@ -72,6 +99,32 @@ impl SiteTable {
     pub fn find(&self, domain: &str) -> Option<&Arc<Site>> {
         // The tracker sends the domain as the table spells it; only other spellings pay for the copy.
         self.by_domain.get(domain).or_else(|| self.by_domain.get(&normal_domain(domain)))
+    }
+
+    /// The site that goes by another name.
+    pub fn find_by(&self, by: NamedBy, name: &str) -> Option<&Arc<Site>> {
+        match by {
+            NamedBy::Domain => self.find(name),
+            NamedBy::Number | NamedBy::UmamiWebsite | NamedBy::MatomoSite | NamedBy::GoatCounterHost => {
+                self.by_alias.get(&by)?.get(&normal_domain(name))
+            }
+        }
+    }
+
+    /// Knows these senders by the hashes of their tokens, and no others.
+    #[must_use]
+    pub fn with_senders(mut self, senders: impl IntoIterator<Item = (TokenHash, Sender)>) -> Self {
+        self.senders = senders.into_iter().collect();
+        self
+    }
+
+    /// Who holds this token, as long as it holds.
+    pub fn sender(&self, token: &str, now: Timestamp) -> Option<&Sender> {
+        // Nearly no installation has one, and then nothing is hashed.
+        if self.senders.is_empty() {
+            return None;
+        }
+        self.senders.get(&TokenHash::of(token)).filter(|sender| sender.holds_at(now))
     }
 
     /// How many sites there are.
@@ -87,8 +140,15 @@ impl SiteTable {
 
 impl FromIterator<Site> for SiteTable {
     fn from_iter<I: IntoIterator<Item = Site>>(sites: I) -> Self {
-        let by_domain = sites.into_iter().map(|site| (normal_domain(&site.domain), Arc::new(site))).collect();
-        Self { by_domain }
+        let mut table = Self::default();
+        for site in sites.into_iter().map(Arc::new) {
+            let number = (NamedBy::Number, site.id.to_string());
+            for (by, name) in site.aliases.iter().chain([&number]) {
+                table.by_alias.entry(*by).or_default().insert(normal_domain(name), Arc::clone(&site));
+            }
+            table.by_domain.insert(normal_domain(&site.domain), site);
+        }
+        table
     }
 }
 
@@ -134,6 +194,23 @@ mod tests {
             assert_eq!(table.find(domain).map(|site| site.id), Some(1), "{domain}");
         }
         assert!(table.find("example.com").is_none());
+    }
+
+    #[test]
+    fn finds_a_site_by_what_others_call_it() {
+        let mut site = Site::new(7, "example.org", TimeZone::UTC);
+        site.aliases = vec![(NamedBy::UmamiWebsite, "B59E9C65".into()), (NamedBy::MatomoSite, "3".into())];
+        let table: SiteTable = [site].into_iter().collect();
+        for (by, name, found) in [
+            (NamedBy::Number, "7", true),
+            (NamedBy::Number, "3", false),
+            (NamedBy::MatomoSite, "3", true),
+            (NamedBy::UmamiWebsite, "b59e9c65", true),
+            (NamedBy::GoatCounterHost, "3", false),
+            (NamedBy::Domain, "www.example.org", true),
+        ] {
+            assert_eq!(table.find_by(by, name).is_some(), found, "{by:?} {name}");
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
-use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Subject, decide};
-use passant_ingest::{SiteTable, Sites};
+use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Scope, Subject, decide};
+use passant_ingest::{NamedBy, Sender, SiteTable, Sites, TokenHash};
 use passant_query::{Filter, Goal, GoalKind, PagePattern, Segment};
 use serde_json::Value;
 
@@ -18,13 +18,18 @@ use crate::authority::{Authority, Credentials};
 /// How often the control data's version is looked at: one read of a shared page, no query.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// The sites for the pipeline.
+/// The sites for the pipeline, with who may speak for their visitors.
 ///
 /// # Errors
 /// When the control data cannot be read.
 pub(crate) fn sites_for_ingest(control: &Control) -> passant_control::Result<SiteTable> {
     let sites = control.sites()?;
-    Ok(sites.into_iter().filter_map(|site| for_ingest(&site)).collect())
+    let senders = control.token_hashes(Scope::EventsWrite)?.into_iter().map(|token| {
+        let sender = Sender { site_id: token.site_id, expires_at: token.expires_at };
+        (TokenHash(token.hash), sender)
+    });
+    let table: SiteTable = sites.into_iter().filter_map(|site| for_ingest(&site)).collect();
+    Ok(table.with_senders(senders))
 }
 
 fn for_ingest(site: &passant_control::Site) -> Option<passant_ingest::Site> {
@@ -35,6 +40,15 @@ fn for_ingest(site: &passant_control::Site) -> Option<passant_ingest::Site> {
         ReferrerDetail::Domain => passant_ingest::ReferrerDetail::Domain,
         ReferrerDetail::Page => passant_ingest::ReferrerDetail::Page,
     };
+    known.currency.clone_from(&site.currency);
+    known.aliases = [
+        (NamedBy::UmamiWebsite, &site.umami_website_ids),
+        (NamedBy::MatomoSite, &site.matomo_site_ids),
+        (NamedBy::GoatCounterHost, &site.goatcounter_hosts),
+    ]
+    .into_iter()
+    .flat_map(|(by, names)| names.iter().map(move |name| (by, name.clone())))
+    .collect();
     Some(known)
 }
 

@@ -200,12 +200,14 @@ pub(crate) enum Token {
     #[command(after_help = "Examples:
   passant token create --scope stats:read
   passant token create --scope sites:provision --name terraform --expires 2027-01-01
+  passant token create --scope events:write --site example.com --name shop-backend
   TOKEN=$(passant token create --site example.com --scope stats:read)")]
     Create {
         /// The one site that it is for; all sites without
         #[arg(long, value_name = "DOMAIN")]
         site: Option<String>,
-        /// What it allows: stats:read (reports) or sites:provision (sites and what is defined for them)
+        /// What it allows: stats:read (reports), sites:provision (sites and what is defined for them) or events:write
+        /// (events of visitors whom the sender names)
         #[arg(long)]
         scope: String,
         /// What tells it from others in the list

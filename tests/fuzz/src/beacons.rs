@@ -14,6 +14,12 @@ const TRUSTING: &str = r#"{"trusted_proxies": ["10.0.0.0/8"]}"#;
 /// A beacon's body: what is understood has a page, and no identifier is left in its path.
 pub(crate) fn beacon(bytes: &[u8]) {
     let Ok(beacon) = Beacon::parse(bytes) else { return };
+    check(&beacon);
+    assert!(beacon.domains().count() <= bytes.len());
+}
+
+/// What holds for every beacon, whichever format it came in.
+pub(crate) fn check(beacon: &Beacon<'_>) {
     let page = page(&beacon.url, beacon.fragment);
     assert!(!page.pathname.is_empty() && !page.hostname.is_empty());
     assert_eq!(scrub(&page.pathname), page.pathname, "an identifier is left in a path");
@@ -21,7 +27,6 @@ pub(crate) fn beacon(bytes: &[u8]) {
         let once = scrub(value);
         assert_eq!(scrub(&once), once, "scrubbing leaves what it scrubs");
     }
-    assert!(beacon.domains().count() <= bytes.len());
 }
 
 /// Forwarding headers, one a line: a trusted proxy may write anything into them.

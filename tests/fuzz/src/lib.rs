@@ -3,6 +3,7 @@
 //! Invariant: whatever the bytes are, a target returns; what it asserts holds for all bytes. Each target has seeds in
 //! `corpus/NAME/`, which `make test` runs through it; `make fuzz` goes on from them, led by coverage.
 
+mod adapters;
 mod beacons;
 mod engine;
 mod questions;
@@ -25,6 +26,13 @@ const fn target(name: &'static str, take: fn(&[u8])) -> Target {
 pub const TARGETS: &[Target] = &[
     target("beacon", beacons::beacon),
     target("client", beacons::client),
+    target("pixel", adapters::pixel),
+    target("umami_send", adapters::umami_send),
+    target("umami_batch", adapters::umami_batch),
+    target("goatcounter_count", adapters::goatcounter_count),
+    target("goatcounter_hits", adapters::goatcounter_hits),
+    target("matomo_form", adapters::matomo_form),
+    target("matomo_bulk", adapters::matomo_bulk),
     target("head", beacons::head),
     target("import_line", beacons::import_line),
     target("question", questions::question),

@@ -32,7 +32,10 @@ fn bytes(answer: &Answer) -> (u16, BTreeMap<String, Vec<u8>>, Vec<u8>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_visitors_with_nothing_in_common_get_the_same_bytes() {
     let config = "[ingest]\ntrusted_proxies = [\"127.0.0.1/32\"]\n";
-    let passant = Passant::start_with(Settings { config: config.into(), ..Settings::default() }).await;
+    let mut passant = Passant::with_site(Settings { config: config.into(), ..Settings::default() });
+    // By which GoatCounter's clients ask.
+    passant.cli_ok(&["site", "set", "example.com", "--goatcounter-hosts", "127.0.0.1"]);
+    passant.run().await;
     let one = HttpClient::from("127.0.0.1".parse().unwrap(), passant.public_address());
     let other = HttpClient::from("127.81.4.9".parse().unwrap(), passant.public_address());
     let headers_of_one = [
@@ -54,6 +57,10 @@ async fn two_visitors_with_nothing_in_common_get_the_same_bytes() {
         ("dpr", "2"),
     ];
     let page = |url: &str| json!({"n": "pageview", "u": url, "d": "example.com"}).to_string();
+    let umami = |hostname: &str| {
+        let payload = json!({"website": "example.com", "hostname": hostname, "url": "/", "id": hostname});
+        json!({"type": "event", "payload": payload}).to_string()
+    };
     let routes = [
         (Method::GET, "/js/passant.js", String::new(), String::new(), 200),
         (Method::HEAD, "/js/passant.js", String::new(), String::new(), 200),
@@ -71,6 +78,39 @@ async fn two_visitors_with_nothing_in_common_get_the_same_bytes() {
         (Method::POST, "/api/event", page("data:x"), page("data:y"), 400),
         (Method::OPTIONS, "/api/event", String::new(), String::new(), 204),
         (Method::GET, "/api/event", String::new(), String::new(), 405),
+        (
+            Method::GET,
+            "/p.gif?d=example.com&u=https%3A%2F%2Fexample.com%2F",
+            String::new(),
+            String::new(),
+            200,
+        ),
+        (Method::GET, "/p.gif?d=example.com&u=data:", String::new(), String::new(), 400),
+        (Method::POST, "/api/send", umami("example.com"), umami("www.example.com"), 200),
+        (Method::POST, "/api/send", "[]".into(), "7".into(), 400),
+        (
+            Method::POST,
+            "/api/batch",
+            format!("[{}]", umami("example.com")),
+            format!("[{}]", umami("www.example.com")),
+            200,
+        ),
+        (Method::GET, "/count?p=/a", String::new(), String::new(), 200),
+        (Method::POST, "/api/v0/count", "{}".into(), "{".into(), 401),
+        (
+            Method::GET,
+            "/matomo.php?idsite=3&rec=1&url=https://example.com/",
+            String::new(),
+            String::new(),
+            200,
+        ),
+        (
+            Method::POST,
+            "/piwik.php?idsite=3&rec=1&send_image=0",
+            "url=https://example.com/&_id=0123456789abcdef".into(),
+            "url=https://example.com/a&_id=fedcba9876543210".into(),
+            204,
+        ),
     ];
     for (method, path, of_one, of_other, status) in routes {
         let mut answers = Vec::new();

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::Method;
 use passant_tests::canary::Canary;
-use passant_tests::{Answer, FIREFOX, HttpClient, Passant};
+use passant_tests::{Answer, FIREFOX, HttpClient, Passant, until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
@@ -37,6 +37,10 @@ const SECRET_WORDS: &[(&str, &str)] = &[
     ("token", "canarytoken73aa1b"),
     ("body", "canarybody05cf3d"),
     ("etag", "canaryetag1c4b60"),
+    ("visitor's name", "canaryvisitor47d2"),
+    ("place", "canaryplace0e81"),
+    ("screen", "4711x1147"),
+    ("title", "canarytitle3c55"),
 ];
 const CONTENT_WORDS: &[(&str, &str)] = &[
     ("path", "canarypath2f6be1"),
@@ -78,7 +82,7 @@ impl<'p> Traffic<'p> {
 
     /// All of it; returns how many events were accepted.
     pub(crate) async fn send(&mut self) -> u64 {
-        let accepted = self.visitors().await;
+        let accepted = self.visitors().await + self.foreign().await + self.senders().await;
         self.discards().await;
         self.refusals().await;
         self.broken_requests().await;
@@ -120,6 +124,112 @@ impl<'p> Traffic<'p> {
             assert_eq!(answer.status, 202, "{header:?}: {}", answer.text());
         }
         (FORWARDED.len() * 2 + forging_headers().len()) as u64
+    }
+
+    /// Beacons in the formats of other products, with all that those carry to know a visitor again, and what is wrong
+    /// with each.
+    async fn foreign(&mut self) -> u64 {
+        let umami = umami().to_string();
+        let page = "https%3A%2F%2Fexample.com%2Fcanarypath2f6be1%3Ftoken%3Dcanaryquery5d1e07";
+        let matomo = format!(
+            "rec=1&idsite=1&url={page}&_id=canaryvisitor47d2&uid={INSIDE}&cid=canaryvisitor47d2&cip={INSIDE}&res=4711x1147\
+             &lat=canaryplace0e81&city=canaryplace0e81&action_name=canarytitle3c55&ua=CanaryAgent7f3c91"
+        );
+        let count = "p=%2Fcanarypath2f6be1&s=4711x1147&t=canarytitle3c55&session=canaryvisitor47d2";
+        let pixel = format!("/p.gif?d=example.com&u={page}&id={INSIDE}");
+        let bulk = json!({"requests": [format!("?{matomo}"), {"rec": 1}], "uid": INSIDE}).to_string();
+        let batch = format!("[{umami},{{\"type\":\"canarybody05cf3d\"}}]");
+        let well = [
+            (Method::POST, "/api/send".to_owned(), umami.clone()),
+            (Method::POST, "/api/batch".to_owned(), batch),
+            (Method::GET, format!("/count?{count}"), String::new()),
+            (Method::GET, format!("/matomo.php?{matomo}"), String::new()),
+            (Method::POST, "/piwik.php".to_owned(), matomo.clone()),
+            (Method::POST, "/matomo.php".to_owned(), bulk),
+            (Method::GET, pixel, String::new()),
+        ];
+        let accepted = well.len() as u64;
+        for (method, path, body) in well {
+            let answer = self.foreign_request((method, &path), &[], &body).await;
+            assert!(answer.status.is_success(), "{path}: {} {}", answer.status, answer.text());
+            assert_eq!(answer.header("x-passant-discarded"), "", "{path}");
+        }
+        let identify = json!({"type": "identify", "payload": {"website": INSIDE, "id": "canaryvisitor47d2"}});
+        let large = format!("{{\"payload\":\"{}\"}}", INSIDE.repeat(9000));
+        let hits = json!({"hits": [{"path": "/", "ip": INSIDE, "session": "canaryvisitor47d2"}]}).to_string();
+        for (method, path, body) in [
+            (Method::POST, "/api/send", identify.to_string()),
+            (Method::POST, "/api/send", umami.replace("example.com", "canarybody05cf3d.test")),
+            (Method::POST, "/api/send", umami.replace("event", INSIDE)),
+            (Method::POST, "/api/send", umami.replace('}', "")),
+            (Method::POST, "/api/send", large.clone()),
+            (Method::POST, "/api/batch", large),
+            (Method::POST, "/api/v0/count", hits),
+            (Method::GET, "/count?p=&s=4711x1147&r=198.18.77.142", String::new()),
+            (Method::GET, "/count?p=/a&b=198.18.77.142", String::new()),
+            (Method::GET, "/count?p=/a&b=150&t=canarytitle3c55", String::new()),
+            (Method::GET, "/matomo.php?rec=1&uid=198.18.77.142", String::new()),
+            (
+                Method::GET,
+                "/matomo.php?rec=1&idsite=1&token_auth=canarytoken73aa1b&cip=198.18.77.142",
+                String::new(),
+            ),
+            (Method::GET, "/matomo.php?rec=1&idsite=1&ping=1&_id=canaryvisitor47d2", String::new()),
+            (Method::GET, "/p.gif?u=data:198.18.77.142", String::new()),
+        ] {
+            let _ = self.foreign_request((method, path), &[], &body).await;
+        }
+        accepted
+    }
+
+    /// Servers with a token, who name their visitors, and one who makes a mistake in it.
+    async fn senders(&mut self) -> u64 {
+        let token =
+            self.passant.cli_ok(&["token", "create", "--scope", "events:write", "--site", "example.com"]);
+        let bearer = format!("Bearer {token}");
+        let authorized = ("authorization", bearer.as_str());
+        until("the token is known", || async {
+            let public = self.passant.public();
+            let answer =
+                public.send(Method::POST, "/api/event", &[authorized], "{").await.expect("an answer");
+            (answer.status == 400).then_some(())
+        })
+        .await;
+        let named = [authorized, ("x-passant-client-address", INSIDE), ("x-passant-user-agent", AGENT)];
+        let wrong = [authorized, ("x-passant-client-address", "198.18.77.142 canarybody05cf3d")];
+        let hit = json!({"path": "/canarypath2f6be1", "ip": INSIDE, "user_agent": AGENT, "session": "canaryvisitor47d2"});
+        let hits =
+            json!({"hits": [hit, {"path": "", "ip": INSIDE}, {"path": "/", "ip": "canarybody05cf3d"}]});
+        let agent = AGENT.replace(' ', "+").replace(';', "%3B");
+        let matomo = format!(
+            "/matomo.php?rec=1&idsite=1&url=https%3A%2F%2Fexample.com%2F&cip={INSIDE}&ua={agent}&token_auth={token}"
+        );
+        for (method, path, body, headers, status) in [
+            (Method::POST, "/api/event", beacon().to_string(), &named[..], 202),
+            (Method::POST, "/api/send", umami().to_string(), &named[..1], 200),
+            (Method::POST, "/api/v0/count", hits.to_string(), &named[..1], 400),
+            (Method::GET, &matomo, String::new(), &[], 200),
+            (Method::POST, "/api/event", beacon().to_string(), &wrong, 400),
+            (Method::POST, "/api/event", beacon().to_string(), &named[1..], 401),
+        ] {
+            let answer = self.foreign_request((method, path), headers, &body).await;
+            assert_eq!(answer.status.as_u16(), status, "{path}: {}", answer.text());
+        }
+        4
+    }
+
+    async fn foreign_request(
+        &mut self,
+        (method, path): (Method, &str),
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Answer {
+        let peer = HttpClient::from(PEER.parse().unwrap(), self.passant.public_address());
+        let referer = ("referer", "https://example.com/canarypath2f6be1?canaryquery5d1e07");
+        let headers = with_defaults(&[headers, &[referer, ("x-umami-cache", "canaryvisitor47d2")]].concat());
+        let answer = peer.send(method, path, &headers, body.to_owned()).await.expect("an answer");
+        self.keep(&answer);
+        answer
     }
 
     /// One beacon for each reason to store nothing.
@@ -333,6 +443,16 @@ fn beacon() -> Value {
         "r": "https://canaryreferrer.example/canaryrefpath60de?q=canaryquery5d1e07",
         "p": {"kind": "canaryproperty99ad"},
     })
+}
+
+/// The same as Umami's script has it.
+fn umami() -> Value {
+    json!({"type": "event", "payload": {
+        "website": "example.com", "hostname": "example.com", "url": "/canarypath2f6be1?token=canaryquery5d1e07#canaryfragment88b2",
+        "name": "CanaryEvent4417", "data": {"kind": "canaryproperty99ad"}, "id": "canaryvisitor47d2", "vid": INSIDE,
+        "screen": "4711x1147", "title": "canarytitle3c55", "language": "canaryplace0e81", "ip": INSIDE,
+        "userAgent": AGENT, "referrer": "https://canaryreferrer.example/canaryrefpath60de",
+    }})
 }
 
 /// Questions with canaries in them; some can be answered.

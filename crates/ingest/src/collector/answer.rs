@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Method, Response, StatusCode};
 use http_body_util::Full;
 
+use crate::adapter::Reply;
 use crate::beacon::Invalid;
 use crate::{Config, Discard};
 
@@ -17,12 +18,15 @@ const DISCARDED: HeaderName = HeaderName::from_static("x-passant-discarded");
 /// Says how many, under the name that Plausible's clients know.
 const DROPPED: HeaderName = HeaderName::from_static("x-plausible-dropped");
 
+/// The reason of a beacon that cannot be read, as metrics read it.
+pub(super) const INVALID: &str = "invalid";
+
 /// What is answered.
 pub(super) enum Answer {
-    /// All events of the beacon are durable but for those that were discarded.
-    Accepted { discards: Vec<Discard> },
+    /// All events of the beacons are durable but for those that were discarded, and those that the reply names.
+    Accepted { discards: Vec<Discard>, reply: Reply },
     /// What a browser may send from another origin.
-    Preflight,
+    Preflight(&'static [Method]),
     /// Beacons are taken.
     Healthy { sites: usize },
     /// Nothing is stored.
@@ -32,7 +36,10 @@ pub(super) enum Answer {
 /// Why nothing is stored.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    Invalid(Invalid),
+    /// What cannot be read, and who says so in the words of its protocol.
+    Invalid(Invalid, fn(&Invalid) -> Reply),
+    /// A token that does not allow what is asked, or none where one is needed.
+    Token,
     Type,
     TooLarge,
     Slow,
@@ -52,8 +59,8 @@ pub(super) enum Refusal {
 impl Answer {
     pub(super) fn into_response(self) -> Response<Full<Bytes>> {
         match self {
-            Self::Accepted { discards } => accepted(&discards),
-            Self::Preflight => preflight(),
+            Self::Accepted { discards, reply } => accepted(&discards, reply),
+            Self::Preflight(methods) => preflight(methods),
             Self::Healthy { sites } => healthy(sites),
             Self::Refused(refusal) => refusal.into_response(),
         }
@@ -64,7 +71,8 @@ impl Refusal {
     /// The one table of status codes.
     const fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Invalid(..) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Token => StatusCode::UNAUTHORIZED,
             Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Slow => StatusCode::REQUEST_TIMEOUT,
@@ -82,7 +90,8 @@ impl Refusal {
     /// The reason as metrics read it.
     pub(super) const fn as_str(&self) -> &'static str {
         match self {
-            Self::Invalid(_) => "invalid",
+            Self::Invalid(..) => INVALID,
+            Self::Token => "token",
             Self::Type => "type",
             Self::TooLarge => "too_large",
             Self::Slow => "slow",
@@ -104,7 +113,8 @@ impl Refusal {
         match self {
             Self::PrefixRate(after) | Self::SiteRate(after) | Self::SpoolFull(after) => Some(*after),
             Self::Overloaded | Self::SpoolFailed | Self::SpoolClosed => Some(Duration::from_secs(1)),
-            Self::Invalid(_)
+            Self::Invalid(..)
+            | Self::Token
             | Self::Type
             | Self::TooLarge
             | Self::Slow
@@ -118,7 +128,8 @@ impl Refusal {
     fn into_response(self) -> Response<Full<Bytes>> {
         let status = self.status();
         let (content_type, body) = match &self {
-            Self::Invalid(invalid) => ("application/json", invalid.to_json()),
+            Self::Invalid(invalid, refuse) => return refuse(invalid).into_response(),
+            Self::Token => ("text/plain", "the token does not allow this".to_owned()),
             Self::Type => ("text/plain", "expected application/json or text/plain".to_owned()),
             Self::TooLarge => ("text/plain", "the beacon is too large".to_owned()),
             Self::Slow => ("text/plain", "the beacon took too long".to_owned()),
@@ -144,7 +155,10 @@ impl Refusal {
             Self::Method => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, POST, OPTIONS"));
             }
-            Self::Invalid(_)
+            Self::Token => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Invalid(..)
             | Self::PrefixRate(_)
             | Self::SiteRate(_)
             | Self::Overloaded
@@ -165,8 +179,18 @@ fn response(status: StatusCode, content_type: &'static str, body: impl Into<Byte
     response
 }
 
-fn accepted(discards: &[Discard]) -> Response<Full<Bytes>> {
-    let mut response = response(StatusCode::ACCEPTED, "text/plain", Bytes::from_static(b"ok"));
+impl Reply {
+    fn into_response(self) -> Response<Full<Bytes>> {
+        let mut response = response(self.status, self.content_type, self.body);
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+fn accepted(discards: &[Discard], reply: Reply) -> Response<Full<Bytes>> {
+    let mut response = reply.into_response();
     if !discards.is_empty() {
         let reasons = Discard::ALL.iter().filter(|reason| discards.contains(reason));
         let reasons: Vec<_> = reasons.map(|reason| reason.as_str()).collect();
@@ -182,16 +206,17 @@ fn healthy(sites: usize) -> Response<Full<Bytes>> {
     response(StatusCode::OK, "application/json", body.to_string())
 }
 
-fn preflight() -> Response<Full<Bytes>> {
+fn preflight(methods: &[Method]) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     *response.status_mut() = StatusCode::NO_CONTENT;
-    for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, "POST, OPTIONS"),
-        (header::ACCESS_CONTROL_ALLOW_HEADERS, "content-type"),
-        (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-    ] {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
+    let methods: Vec<_> = methods.iter().chain([&Method::OPTIONS]).map(Method::as_str).collect();
+    let methods = HeaderValue::from_str(&methods.join(", ")).expect("methods are upper case words");
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    // The second is Umami's, whose clients send back what we told them to remember: nothing.
+    let allowed = HeaderValue::from_static("content-type, x-umami-cache");
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, allowed);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
 }
 

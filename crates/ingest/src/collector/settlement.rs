@@ -10,7 +10,8 @@ use passant_spool::AppendError;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::Refusal;
-use super::{Parts, Resolved, refusal};
+use super::understanding::Resolved;
+use super::{Parts, refusal};
 use crate::Discard;
 use crate::event::Event;
 use crate::nonce::{Fate, Hold};

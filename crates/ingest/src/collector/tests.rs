@@ -7,12 +7,13 @@ use passant_spool::{Foundation, Segments};
 use tempfile::TempDir;
 
 use super::*;
-use crate::event::decode;
+use crate::event::{Event, decode};
 use crate::keys::DayKeys;
 use crate::site::{Site, SiteTable, shared};
 use crate::visits::Visits;
 
 const BODY: &str = r#"{"n":"pageview","u":"https://example.org/","d":"example.org"}"#;
+const EVENT_PATH: &str = "/api/event";
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:132.0) Gecko/20100101 Firefox/132.0";
 const PEER: &str = "203.0.113.9:4711";
 

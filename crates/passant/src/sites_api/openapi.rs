@@ -56,7 +56,7 @@ pub(crate) fn describe() -> Value {
         "info": {
             "title": "Passant Sites API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Sites and what is defined for them. Reading takes any token, changing one of the scope sites:provision.",
+            "description": "Sites and what is defined for them. Reading takes a token of the scope stats:read or sites:provision, changing one of sites:provision.",
         },
         "paths": paths,
         "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },

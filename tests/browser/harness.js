@@ -1,10 +1,11 @@
-// What suites are written with: `visitor` makes a site with its pages and a person who looks at them.
+// What suites are written with: `visitor` makes a site with its pages, and hands over a browser to look at them.
+// Importing this starts one server and one browser for all suites.
 import { test } from 'node:test'
 import { Browser, html, Pages } from './browser.js'
 import { Passant } from './passant.js'
 
-export { file, html, launchDriven, Pages, USER_AGENT } from './browser.js'
-export { Passant, until } from './passant.js'
+export { file, html, launchDriven, USER_AGENT } from './browser.js'
+export { until } from './passant.js'
 
 export const passant = await Passant.start('[tracker]\nscript_path = "/lib/reader.js"\nevent_path = "/lib/note"\n')
 export const pages = await Pages.start()

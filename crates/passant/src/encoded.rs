@@ -1,7 +1,7 @@
 //! Bytes that are the same for everyone, compressed at most once for each coding.
 //!
-//! Compressed when first asked for, and kept: what is asked for stands in closed tables, so there is no end to it only in
-//! time. Nothing that depends on a visitor may come in here.
+//! Compressed when first asked for, and kept. What can be asked for stands in closed tables, so what is kept has a bound;
+//! nothing that depends on a visitor may come in here.
 
 use std::borrow::Cow;
 use std::io::Write;

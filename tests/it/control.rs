@@ -43,6 +43,18 @@ async fn a_goal_made_beside_a_running_server_is_in_the_next_report() {
 }
 
 #[tokio::test]
+async fn a_site_that_was_made_over_the_api_takes_beacons_without_a_restart() {
+    let passant = Passant::start().await;
+    let token = provisioner(&passant);
+    done(&passant, &token, (Method::POST, "/api/v1/sites"), json!({ "domain": "new.example" })).await;
+    let page = json!({ "n": "pageview", "u": "https://new.example/", "d": "new.example" });
+    passant_tests::until("its beacons are taken", || async {
+        passant.beacon(&page).await.headers.get("x-passant-discarded").is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_segment_filters_by_its_number_until_it_is_removed() {
     let mut passant = Passant::start().await;
     passant.cli_ok(&["site", "set", "example.com", "--privacy-floor", "1"]);

@@ -40,12 +40,15 @@ impl Control {
         Ok(Self { connection: Mutex::new(connection) })
     }
 
-    /// A number that is another whenever another process has changed the data.
+    /// Numbers that are others whenever the data was changed, by this process or another.
     ///
     /// # Errors
     /// When the file cannot be read.
-    pub fn version(&self) -> Result<i64> {
-        Ok(self.connection().pragma_query_value(None, "data_version", |row| row.get(0))?)
+    pub fn version(&self) -> Result<(i64, u64)> {
+        let connection = self.connection();
+        // SQLite's own version leaves out what this very connection has changed.
+        let by_others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        Ok((by_others, connection.total_changes()))
     }
 
     pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {

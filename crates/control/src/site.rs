@@ -357,12 +357,14 @@ mod tests {
     }
 
     #[test]
-    fn tells_another_process_that_something_changed() {
+    fn tells_this_process_and_others_that_something_changed() {
         let (directory, control) = control();
+        let own = control.version().expect("version");
         let other = Control::open(&directory.path().join("control.sqlite")).expect("open");
         let before = other.version().expect("version");
         control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         assert_ne!(other.version().expect("version"), before);
+        assert_ne!(control.version().expect("version"), own);
         assert_eq!(other.sites().expect("sites").len(), 1);
     }
 }

@@ -65,7 +65,8 @@ fn timezone(site: &passant_control::Site) -> Option<TimeZone> {
 
 /// Keeps `sites` as the control data has them, for ever.
 pub(crate) async fn follow(control: Arc<Control>, sites: Sites) {
-    let mut seen = control.version().ok();
+    // What was read at the start may have changed since.
+    let mut seen = None;
     let mut ticks = tokio::time::interval(LOOK_EVERY);
     loop {
         ticks.tick().await;

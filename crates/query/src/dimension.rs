@@ -210,6 +210,11 @@ impl Dimension {
         TABLE.names()
     }
 
+    /// The names of all but properties, which have one for each key.
+    pub(crate) fn all_names() -> impl Iterator<Item = &'static str> {
+        TABLE.0.iter().filter(|facts| facts.column != Column::Prop).map(|facts| facts.name)
+    }
+
     pub(crate) fn facts(&self) -> &'static Facts {
         TABLE.about(self)
     }

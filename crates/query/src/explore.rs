@@ -66,6 +66,8 @@ pub(crate) struct Facts {
     pub(crate) summary: &'static str,
     /// The keys beside `site_id`, `date_range` and `filters`, each with what it says.
     pub(crate) keys: &'static [(&'static str, &'static str)],
+    /// What the description calls a row of the answer.
+    pub(crate) row: &'static str,
     parse: fn(&Keys<'_>, &Site) -> Result<Exploration>,
 }
 
@@ -76,6 +78,7 @@ pub(crate) static TABLE: &[Facts] = &[
         path: "/api/v2/funnel",
         summary: "How many visitors get from step to step",
         keys: funnel::KEYS,
+        row: "FunnelStep",
         parse: |keys, site| Funnel::parse(keys, site).map(Exploration::Funnel),
     },
     Facts {
@@ -83,6 +86,7 @@ pub(crate) static TABLE: &[Facts] = &[
         path: "/api/v2/journeys",
         summary: "From which page visitors go to which, step by step",
         keys: journey::KEYS,
+        row: "Move",
         parse: |keys, _| Journey::parse(keys).map(Exploration::Journey),
     },
     Facts {
@@ -90,6 +94,7 @@ pub(crate) static TABLE: &[Facts] = &[
         path: "/api/v2/paths",
         summary: "Pages in a row that enough visitors saw",
         keys: paths::KEYS,
+        row: "Path",
         parse: |keys, _| Paths::parse(keys).map(Exploration::Paths),
     },
     Facts {
@@ -97,6 +102,7 @@ pub(crate) static TABLE: &[Facts] = &[
         path: "/api/v2/returning",
         summary: "How often visitors come on one day",
         keys: &[],
+        row: "Returning",
         parse: |_, _| Ok(Exploration::Returning),
     },
     Facts {
@@ -104,6 +110,7 @@ pub(crate) static TABLE: &[Facts] = &[
         path: "/api/v2/attribution",
         summary: "Where the visitors who met a goal came from",
         keys: attribution::KEYS,
+        row: "Origin",
         parse: |keys, site| Attribution::parse(keys, site).map(Exploration::Attribution),
     },
 ];

@@ -18,6 +18,8 @@ use crate::{dimension::Dimension, explore, filter::Operator, metric::Metric, req
 const EXAMPLES: &str = include_str!("openapi/examples.json");
 /// An example of each exploration, by its route.
 const EXPLORATIONS: &str = include_str!("openapi/explorations.json");
+/// The schemas of what is answered, by name.
+const ANSWERS: &str = include_str!("openapi/answers.json");
 /// How the description names the way to show a token.
 const BEARER: &str = "token";
 /// A parameter of the older reports: name, whether it is needed, what it says.
@@ -72,7 +74,13 @@ pub fn document() -> OpenApi {
         paths.path(facts.path, PathItem::new(HttpMethod::Post, operation))
     });
     let scheme = SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build());
-    let components = ComponentsBuilder::new().security_scheme(BEARER, scheme).schema("Question", question());
+    let components = ComponentsBuilder::new()
+        .security_scheme(BEARER, scheme)
+        .schema("Metric", names(Metric::all().map(|metric| metric.name().to_owned())))
+        .schema("Dimension", names(Dimension::all_names().map(str::to_owned)))
+        .schema("Operator", names(Operator::all().map(|operator| operator.name().to_owned())))
+        .schema("Question", question())
+        .schemas_from_iter(answers());
     let mut info = Info::new("Passant Stats API", env!("CARGO_PKG_VERSION"));
     info.description =
         Some("Reports on the visits of a site, in aggregate. A superset of the Plausible Stats API.".into());
@@ -88,14 +96,12 @@ fn query() -> OperationBuilder {
     let examples = examples().into_iter().map(|(name, summary, value)| {
         (name, RefOr::T(ExampleBuilder::new().summary(summary).value(Some(value)).build()))
     });
-    let content = ContentBuilder::new()
-        .schema(Some(RefOr::<Schema>::Ref(utoipa::openapi::Ref::from_schema_name("Question"))))
-        .examples_from_iter(examples);
+    let content = ContentBuilder::new().schema(Some(reference("Question"))).examples_from_iter(examples);
     let body =
         RequestBodyBuilder::new().content("application/json", content.build()).required(Some(Required::True));
     let answered = ResponseBuilder::new()
         .description("The rows: results, meta, and the question as it was understood")
-        .content("application/json", any_object())
+        .content("application/json", ContentBuilder::new().schema(Some(reference("Answer"))).build())
         .content("text/csv", ContentBuilder::new().schema(Some(text("the rows with a header"))).build());
     OperationBuilder::new()
         .summary(Some("Answers a question"))
@@ -110,9 +116,16 @@ fn exploration(facts: &explore::Facts, example: &Value) -> OperationBuilder {
     let body = body.required("site_id").required("date_range");
     let content = ContentBuilder::new().schema(Some(body)).example(Some(example.clone())).build();
     let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+    let answer = ObjectBuilder::new()
+        .property("results", ArrayBuilder::new().items(reference(facts.row)))
+        .property("meta", reference("Meta"))
+        .property("query", reference("Understood"))
+        .required("results")
+        .required("meta")
+        .required("query");
     let answered = ResponseBuilder::new()
         .description("The rows: results, meta, and what they are about")
-        .content("application/json", any_object());
+        .content("application/json", ContentBuilder::new().schema(Some(answer)).build());
     OperationBuilder::new()
         .summary(Some(facts.summary))
         .request_body(Some(body.build()))
@@ -133,7 +146,7 @@ fn live_visitors() -> OperationBuilder {
 fn custom_props() -> OperationBuilder {
     let answered = ResponseBuilder::new()
         .description("custom_properties, each with its key as property; those of most visitors first")
-        .content("application/json", any_object());
+        .content("application/json", ContentBuilder::new().schema(Some(reference("Properties"))).build());
     OperationBuilder::new()
         .summary(Some("Custom properties that events of the last 91 days carry"))
         .parameter(parameter(&V1_PARAMETERS[0]))
@@ -160,9 +173,7 @@ fn parameter((name, required, description): &(&str, Required, &str)) -> Paramete
 
 fn responses(answered: ResponseBuilder) -> ResponsesBuilder {
     let refused = |description: &str| {
-        let message =
-            ObjectBuilder::new().property("error", text("what is wrong, after the path of the key"));
-        let content = ContentBuilder::new().schema(Some(message)).build();
+        let content = ContentBuilder::new().schema(Some(reference("Error"))).build();
         ResponseBuilder::new().description(description).content("application/json", content)
     };
     ResponsesBuilder::new()
@@ -173,8 +184,6 @@ fn responses(answered: ResponseBuilder) -> ResponsesBuilder {
 }
 
 fn question() -> ObjectBuilder {
-    let names = |names: Vec<String>| ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
-    let metrics = Metric::all().map(|metric| metric.name().to_owned()).collect();
     let operators: Vec<_> = Operator::all().map(Operator::name).collect();
     let filters = format!(
         "[operator, dimension, [values], {{\"case_sensitive\": false}}] with one of {}; [\"and\"|\"or\", [filters]]; \
@@ -199,7 +208,7 @@ fn question() -> ObjectBuilder {
                 "day, 24h, 7d, 28d, 30d, 91d, month, 6mo, 12mo, year, all; or two dates; or two instants",
             ),
         )
-        .property("metrics", ArrayBuilder::new().items(names(metrics)))
+        .property("metrics", ArrayBuilder::new().items(reference("Metric")))
         .property("dimensions", list(&format!("{}; a property by its key", Dimension::names())))
         .property("filters", list(&filters))
         .property("order_by", list("[metric or dimension, \"asc\" or \"desc\"]"))
@@ -219,6 +228,15 @@ fn comparisons() -> ObjectBuilder {
         .required("mode")
 }
 
+fn reference(name: &str) -> RefOr<Schema> {
+    RefOr::Ref(utoipa::openapi::Ref::from_schema_name(name))
+}
+
+/// One of a closed set.
+fn names(names: impl Iterator<Item = String>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names))
+}
+
 fn text(description: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).description(Some(description))
 }
@@ -235,6 +253,15 @@ fn list(description: &str) -> ArrayBuilder {
 
 fn any_object() -> Content {
     ContentBuilder::new().schema(Some(ObjectBuilder::new())).build()
+}
+
+/// The schemas of what is answered; a test holds the file to what can be read.
+fn answers() -> Vec<(String, RefOr<Schema>)> {
+    serde_json::from_str::<serde_json::Map<String, Value>>(ANSWERS)
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|(name, schema)| Some((name, serde_json::from_value(schema).ok()?)))
+        .collect()
 }
 
 /// Name, summary and body of each example.
@@ -264,6 +291,24 @@ mod tests {
             assert!(Request::parse(&example["value"]).is_ok(), "{name}");
             assert!(!example["summary"].as_str().unwrap().is_empty(), "{name}");
         }
+    }
+
+    #[test]
+    fn describes_every_answer_as_the_file_does() {
+        let document = serde_json::to_value(document()).unwrap();
+        let schemas = &document["components"]["schemas"];
+        let answers: serde_json::Map<String, Value> = serde_json::from_str(ANSWERS).unwrap();
+        for (name, answer) in &answers {
+            assert_eq!(schemas[name]["properties"], answer["properties"], "{name}");
+        }
+        let mut named: Vec<_> = serde_json::to_string(&document)
+            .unwrap()
+            .split("#/components/schemas/")
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap().to_owned())
+            .collect();
+        named.dedup();
+        assert!(named.iter().all(|name| schemas.get(name).is_some()), "{named:?}");
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) struct Definition {
     pub(super) plural: &'static str,
     /// What one is called.
     pub(super) singular: &'static str,
+    /// What the description calls its shape.
+    pub(super) schema: &'static str,
     /// All of a site, with their numbers.
     pub(super) list: fn(&Control, &Site) -> passant_control::Result<Numbered>,
     /// Makes one.
@@ -48,6 +50,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         plural: "goals",
         singular: "goal",
+        schema: "Goal",
         list: |control, site| {
             Ok(control.goals(site)?.iter().map(|goal| (goal.id, view::goal(goal))).collect())
         },
@@ -66,6 +69,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         plural: "funnels",
         singular: "funnel",
+        schema: "Funnel",
         list: |control, site| {
             Ok(control.funnels(site)?.iter().map(|funnel| (funnel.id, view::funnel(funnel))).collect())
         },
@@ -81,6 +85,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         plural: "segments",
         singular: "segment",
+        schema: "Segment",
         list: |control, site| {
             let segments = control.segments(site)?;
             Ok(segments.iter().map(|segment| (segment.id, view::segment(segment))).collect())
@@ -95,6 +100,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     Definition {
         plural: "annotations",
         singular: "annotation",
+        schema: "Annotation",
         list: |control, site| {
             let annotations = control.annotations(site)?;
             Ok(annotations.iter().map(|note| (note.id, view::annotation(note))).collect())

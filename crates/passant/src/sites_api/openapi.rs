@@ -7,14 +7,16 @@ use serde_json::{Map, Value, json};
 
 use super::definition::{DEFINITIONS, Definition, Needed};
 
+const ANSWERS: &str = include_str!("answers.json");
+
 /// The description, in OpenAPI 3.1.
 pub(crate) fn describe() -> Value {
     let mut paths = Map::new();
     paths.insert(
         "/api/v1/sites".into(),
         json!({
-            "get": operation("Lists the sites of the token", &PAGE, None),
-            "post": operation("Creates a site", &[], Some(site_body(&["domain"]))),
+            "get": operation("Lists the sites of the token", &PAGE, None, &list("sites", "Site")),
+            "post": operation("Creates a site", &[], Some(site_body(&["domain"])), &reference("Site")),
         }),
     );
     let domain = json!({ "name": "domain", "in": "path", "required": true, "schema": { "type": "string" } });
@@ -22,30 +24,35 @@ pub(crate) fn describe() -> Value {
         "/api/v1/sites/{domain}".into(),
         json!({
             "parameters": [domain.clone()],
-            "get": operation("Shows a site", &[], None),
-            "put": operation("Changes a site: its domain, time zone or settings", &[], Some(site_body(&[]))),
-            "delete": operation("Removes a site, then erases its events", &[], None),
+            "get": operation("Shows a site", &[], None, &reference("Site")),
+            "put": operation("Changes a site: its domain, time zone or settings", &[], Some(site_body(&[])), &reference("Site")),
+            "delete": operation("Removes a site, then erases its events", &[], None, &reference("Removed")),
         }),
     );
     paths.insert(
         "/api/v1/sites/{domain}/script".into(),
         json!({
             "parameters": [domain],
-            "get": operation("Shows where a site's script is, what it hashes to, and where beacons go", &[], None),
+            "get": operation("Shows where a site's script is, what it hashes to, and where beacons go", &[], None, &reference("Script")),
         }),
     );
     for definition in DEFINITIONS {
-        let Definition { plural, singular, .. } = definition;
-        let list = [[("site_id", "domain of the site")].as_slice(), &PAGE].concat();
+        let Definition { plural, singular, schema, .. } = definition;
+        let page = [[("site_id", "domain of the site")].as_slice(), &PAGE].concat();
         paths.insert(
             format!("/api/v1/sites/{plural}"),
             json!({
-                "get": operation(&format!("Lists the {plural} of a site"), &list, None),
-                "put": operation(&format!("Finds or creates a {singular}"), &[], Some(body(definition))),
+                "get": operation(&format!("Lists the {plural} of a site"), &page, None, &list(plural, schema)),
+                "put": operation(&format!("Finds or creates a {singular}"), &[], Some(body(definition)), &reference(schema)),
             }),
         );
         let id = json!({ "name": "id", "in": "path", "required": true, "schema": { "type": "string" } });
-        let remove = operation(&format!("Removes a {singular}"), &[("site_id", "domain of the site")], None);
+        let remove = operation(
+            &format!("Removes a {singular}"),
+            &[("site_id", "domain of the site")],
+            None,
+            &reference("Removed"),
+        );
         paths.insert(
             format!("/api/v1/sites/{plural}/{{id}}"),
             json!({ "parameters": [id], "delete": remove }),
@@ -59,7 +66,7 @@ pub(crate) fn describe() -> Value {
             "description": "Sites and what is defined for them. Reading takes a token of the scope stats:read or sites:provision, changing one of sites:provision.",
         },
         "paths": paths,
-        "components": { "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
+        "components": { "schemas": answers(), "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } } },
         "security": [{ "token": [] }],
     })
 }
@@ -71,7 +78,24 @@ const PAGE: [(&str, &str); 3] = [
     ("before", "the cursor of the page after"),
 ];
 
-fn operation(summary: &str, query: &[(&str, &str)], body: Option<Value>) -> Value {
+/// The schemas of what is answered, by name; a test holds the file to what is answered.
+fn answers() -> Value {
+    serde_json::from_str(ANSWERS).unwrap_or_default()
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+fn list(name: &str, schema: &str) -> Value {
+    json!({
+        "type": "object",
+        "required": [name, "meta"],
+        "properties": { name: { "type": "array", "items": reference(schema) }, "meta": reference("Page") },
+    })
+}
+
+fn operation(summary: &str, query: &[(&str, &str)], body: Option<Value>, answered: &Value) -> Value {
     let parameters: Vec<_> = query
         .iter()
         .map(|(name, description)| {
@@ -85,7 +109,7 @@ fn operation(summary: &str, query: &[(&str, &str)], body: Option<Value>) -> Valu
         "summary": summary,
         "parameters": parameters,
         "responses": {
-            "200": answer("Done", &json!({ "type": "object" })),
+            "200": answer("Done", answered),
             "400": answer("The request is wrong; the message says how", &error),
             "401": answer("No token, or one that does not allow this", &error),
             "404": answer("No such site, or nothing of this number", &error),

@@ -1,5 +1,7 @@
 //! The demo: a site with 90 days of made-up visits, and a live trickle that comes in as real visits do.
 
+mod definitions;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -40,7 +42,9 @@ impl DemoSite {
         let site = match self.control.site(DOMAIN) {
             Ok(site) => site,
             Err(passant_control::Error::UnknownSite(_)) => {
-                self.control.add_site(DOMAIN, "UTC", Timestamp::now())?
+                let site = self.control.add_site(DOMAIN, "UTC", Timestamp::now())?;
+                definitions::define(&self.control, &site, Timestamp::now())?;
+                site
             }
             Err(error) => return Err(error.into()),
         };

@@ -12,6 +12,11 @@ COPY tracker/package.json tracker/package-lock.json tracker/.npmrc ./
 RUN npm ci --ignore-scripts
 COPY tracker ./
 RUN node build.mjs
+WORKDIR /src/dashboards/web
+COPY dashboards/web/package.json dashboards/web/package-lock.json dashboards/web/.npmrc ./
+RUN npm ci --ignore-scripts
+COPY dashboards/web ./
+RUN npm run build
 
 # The binary. rust-toolchain.toml stays outside, so that rustup does not fetch lints and formatter for a build.
 FROM rust:1.95.0-bookworm AS build
@@ -20,7 +25,7 @@ COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY tests tests
 COPY --from=assets /src/tracker/dist tracker/dist
-COPY dashboards dashboards
+COPY --from=assets /src/dashboards/web/dist dashboards/web/dist
 RUN cargo build --release --locked && strip --strip-debug target/release/passant
 
 # What the binary loads at run time: pinned, checked against the integrity hashes in package-lock.json.

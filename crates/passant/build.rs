@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Name of the list, directory from the root, and a file that has to be in it.
-const BUILT: &[(&str, &str, &str)] = &[("TRACKER", "tracker/dist", "passant.js")];
+const BUILT: &[(&str, &str, &str)] =
+    &[("TRACKER", "tracker/dist", "passant.js"), ("DASHBOARD", "dashboards/web/dist", "index.html")];
 
 fn main() {
     let root = Path::new(&env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..");

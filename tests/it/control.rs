@@ -48,7 +48,7 @@ async fn a_site_that_was_made_over_the_api_takes_beacons_without_a_restart() {
     let token = provisioner(&passant);
     done(&passant, &token, (Method::POST, "/api/v1/sites"), json!({ "domain": "new.example" })).await;
     let page = json!({ "n": "pageview", "u": "https://new.example/", "d": "new.example" });
-    passant_tests::until("its beacons are taken", || async {
+    until("its beacons are taken", || async {
         passant.beacon(&page).await.headers.get("x-passant-discarded").is_none().then_some(())
     })
     .await;

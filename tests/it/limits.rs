@@ -156,10 +156,12 @@ async fn a_question_has_a_size_and_a_deadline_too() {
 async fn a_client_that_does_not_read_its_answers_is_given_up() {
     let passant = with("header_deadline_seconds = 1\n").await;
     let address = passant.public_address();
+    let large =
+        crate::dashboard::files(&passant).await.into_iter().find(|path| path.ends_with(".js")).unwrap();
     let asking = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_write_timeout(Some(passant_tests::PATIENCE)).unwrap();
-        let request = "GET /assets/app.js HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+        let request = format!("GET {large} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(100);
         // Until the server has broken the connection, since it reads no more once it cannot write.
         while stream.write_all(request.as_bytes()).is_ok() {}
         stream

@@ -12,6 +12,7 @@ mod command_line;
 mod control;
 mod cost;
 mod crash;
+mod dashboard;
 mod discard;
 mod faults;
 mod import_export;

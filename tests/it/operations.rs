@@ -136,7 +136,9 @@ async fn the_halves_run_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pages_and_script_are_the_same_for_everyone_and_set_nothing() {
     let passant = Passant::start().await;
-    for path in ["/", "/assets/app.js", "/assets/style.css", "/js/passant.js"] {
+    let mut paths = crate::dashboard::files(&passant).await;
+    paths.extend(["/", "/setup", "/js/passant.js"].map(str::to_owned));
+    for path in &paths {
         let (one, two) = (passant.public().get(path).await, passant.public().get(path).await);
         assert_eq!((one.status.as_u16(), &one.body), (200, &two.body), "{path}");
         assert!(one.headers.get("set-cookie").is_none() && one.headers.get("etag").is_none(), "{path}");

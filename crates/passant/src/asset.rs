@@ -1,4 +1,4 @@
-//! What is served as it is: the first page and the website script, embedded at build time.
+//! What is served as it is: the dashboard and the website script, embedded at build time.
 //!
 //! Invariant: the same bytes for every visitor, no cookie, no validator that could tell visitors apart.
 
@@ -15,55 +15,57 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use crate::built::DASHBOARD;
 use crate::encoded::Encoded;
 use crate::script::Scripts;
 
-/// One embedded file: adding one is a row in [`ASSETS`].
-struct Asset {
-    path: &'static str,
-    content_type: &'static str,
-    content: &'static str,
-}
-
-/// The page must be looked for anew at each visit, since its names carry no hash.
+/// Where the dashboard is opened: links that work once lead to the last two, and the dashboard looks at the path.
+const PAGES: [&str; 3] = ["/", "/setup", "/password"];
+/// The one file that names the others, and which no name tells from its next version.
+const PAGE: &str = "index.html";
 const REVALIDATE: &str = "no-cache";
+/// For files that are named by what is in them.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
 const A_DAY: &str = "public, max-age=86400";
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-
-const ASSETS: &[Asset] = &[
-    Asset {
-        path: "/",
-        content_type: "text/html; charset=utf-8",
-        content: include_str!("../../../dashboards/web/index.html"),
-    },
-    Asset {
-        path: "/assets/app.js",
-        content_type: JAVASCRIPT,
-        content: include_str!("../../../dashboards/web/app.js"),
-    },
-    Asset {
-        path: "/assets/style.css",
-        content_type: "text/css; charset=utf-8",
-        content: include_str!("../../../dashboards/web/style.css"),
-    },
+/// What the endings of files mean.
+const CONTENT_TYPES: [(&str, &str); 4] = [
+    (".html", "text/html; charset=utf-8"),
+    (".js", JAVASCRIPT),
+    (".css", "text/css; charset=utf-8"),
+    (".svg", "image/svg+xml"),
 ];
 
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// Svelte makes its templates by one policy of Trusted Types; nothing else may turn text into markup.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
 
-/// Routes of all pages.
+/// Routes of the dashboard.
 pub(crate) fn router() -> Router {
-    ASSETS.iter().fold(Router::new(), |router, asset| {
-        let encoded = Arc::new(Encoded::new(asset.content.as_bytes()));
-        let answer = async move |request: HeaderMap| {
-            let same_origin = (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
-            let headers =
-                [(CONTENT_TYPE, fixed(asset.content_type)), (CACHE_CONTROL, fixed(REVALIDATE)), same_origin];
-            response(&encoded, &request, headers)
+    DASHBOARD.iter().fold(Router::new(), |router, (name, content)| {
+        let encoded = Arc::new(Encoded::new(*content));
+        let (paths, cache) = match *name {
+            PAGE => (PAGES.map(str::to_owned).to_vec(), REVALIDATE),
+            _ => (vec![format!("/{name}")], FOR_EVER),
         };
-        router.route(asset.path, get(answer))
+        paths.iter().fold(router, |router, path| {
+            let encoded = Arc::clone(&encoded);
+            let answer = async move |request: HeaderMap| {
+                let same_origin =
+                    (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin"));
+                let content_type = (CONTENT_TYPE, fixed(content_type(name)));
+                response(&encoded, &request, [content_type, (CACHE_CONTROL, fixed(cache)), same_origin])
+            };
+            router.route(path, get(answer))
+        })
     })
+}
+
+fn content_type(name: &str) -> &'static str {
+    let found = CONTENT_TYPES.iter().find(|(ending, _)| name.ends_with(ending));
+    found.map_or("application/octet-stream", |(_, content_type)| content_type)
 }
 
 /// Puts the website script before what `router` answers: its paths are the operator's to choose.

@@ -1,0 +1,198 @@
+// Speaks to the server: with a token if there is one, else with the cookie of a session.
+//
+// A busy or absent store is asked once more; what still fails is thrown with words that can be shown.
+
+import type {
+  Annotation,
+  Answer,
+  Exploration,
+  Funnel,
+  FunnelStep,
+  Goal,
+  Move,
+  Properties,
+  Question,
+  Script,
+  Segment,
+  Site,
+} from "./types.ts";
+
+/** The server wants to know who asks. */
+export class Refused extends Error {
+  /** Whether the password was right, and a code of the reader's device is asked for, too. */
+  readonly needsCode: boolean;
+
+  constructor(message: string, needsCode: boolean) {
+    super(message);
+    this.needsCode = needsCode;
+  }
+}
+
+/** The server answered, but not with what was asked for. */
+export class Failed extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+export interface Session {
+  user: { email: string; name: string };
+  sites: { domain: string; role: string }[];
+}
+
+interface Call {
+  method?: "GET" | "POST" | "PUT" | "DELETE";
+  body?: unknown;
+  signal?: AbortSignal;
+  accept?: string;
+}
+
+const UNKNOWN_ASKER = 401;
+const BUSY = 503;
+const PATIENCE_MS = 5_000;
+
+export class Client {
+  token: string | null = null;
+  /** Told when the server no longer takes who asks for anybody. */
+  onrefused = (): void => {};
+
+  // ---- who asks ----
+
+  /** The session of the cookie; "unknown" where this server has no sessions. */
+  async session(): Promise<Session | "none" | "unknown"> {
+    const response = await this.send("/api/session", {});
+    if (response.status === 404 || response.status === 405) return "unknown";
+    if (response.status === 401) return "none";
+    return (await this.read(response)).json() as Promise<Session>;
+  }
+
+  async signIn(credentials: { email: string; password: string; code?: string }): Promise<void> {
+    await this.read(await this.send("/api/session", { method: "POST", body: credentials }));
+  }
+
+  /** Makes the first owner, by the secret of the link that the server printed. */
+  async setUp(owner: { token: string; name: string; email: string; password: string }): Promise<void> {
+    await this.read(await this.send("/api/setup", { method: "POST", body: owner }));
+  }
+
+  /** Sets a password by the secret of a link. */
+  async choosePassword(chosen: { token: string; password: string; name?: string }): Promise<void> {
+    await this.read(await this.send("/api/password", { method: "POST", body: chosen }));
+  }
+
+  async signOut(): Promise<void> {
+    await this.send("/api/session", { method: "DELETE" });
+  }
+
+  // ---- what is defined ----
+
+  async sites(): Promise<Site[]> {
+    return (await this.json<{ sites: Site[] }>("/api/v1/sites?limit=1000", {})).sites;
+  }
+
+  goals(site: string): Promise<Goal[]> {
+    return this.definitions("goals", site);
+  }
+
+  funnels(site: string): Promise<Funnel[]> {
+    return this.definitions("funnels", site);
+  }
+
+  segments(site: string): Promise<Segment[]> {
+    return this.definitions("segments", site);
+  }
+
+  annotations(site: string): Promise<Annotation[]> {
+    return this.definitions("annotations", site);
+  }
+
+  /** Keys of the properties that events carry, the most frequent first. */
+  async properties(site: string): Promise<string[]> {
+    const path = `/api/v1/sites/custom-props?site_id=${encodeURIComponent(site)}`;
+    return (await this.json<Properties>(path, {})).custom_properties.map(({ property }) => property);
+  }
+
+  /** Where the website script is. */
+  script(site: string): Promise<Script> {
+    return this.json(`/api/v1/sites/${encodeURIComponent(site)}/script`, {});
+  }
+
+  addSegment(site: string, name: string, filters: unknown): Promise<Segment> {
+    return this.json("/api/v1/sites/segments", { method: "PUT", body: { site_id: site, name, filters } });
+  }
+
+  // ---- reports ----
+
+  query(question: Question, signal?: AbortSignal): Promise<Answer> {
+    return this.json("/api/v2/query", { method: "POST", body: question, signal });
+  }
+
+  async csv(question: Question): Promise<Blob> {
+    const response = await this.send("/api/v2/query", { method: "POST", body: question, accept: "text/csv" });
+    return (await this.read(response)).blob();
+  }
+
+  funnel(question: unknown, signal?: AbortSignal): Promise<Exploration<FunnelStep>> {
+    return this.json("/api/v2/funnel", { method: "POST", body: question, signal });
+  }
+
+  journeys(question: unknown, signal?: AbortSignal): Promise<Exploration<Move>> {
+    return this.json("/api/v2/journeys", { method: "POST", body: question, signal });
+  }
+
+  live(site: string, signal?: AbortSignal): Promise<number> {
+    return this.json(`/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`, { signal });
+  }
+
+  // ---- the wire ----
+
+  private async definitions<T>(plural: string, site: string): Promise<T[]> {
+    const path = `/api/v1/sites/${plural}?limit=1000&site_id=${encodeURIComponent(site)}`;
+    return (await this.json<Record<string, T[]>>(path, {}))[plural] ?? [];
+  }
+
+  private async json<T>(path: string, call: Call): Promise<T> {
+    const response = await this.patiently(path, call);
+    if (response.status === UNKNOWN_ASKER) this.onrefused();
+    return (await this.read(response)).json() as Promise<T>;
+  }
+
+  private async patiently(path: string, call: Call): Promise<Response> {
+    const response = await this.send(path, call);
+    if (response.status !== BUSY) return response;
+    const seconds = Number(response.headers.get("retry-after")) || 1;
+    await new Promise((wake) => setTimeout(wake, Math.min(seconds * 1_000, PATIENCE_MS)));
+    call.signal?.throwIfAborted();
+    return this.send(path, call);
+  }
+
+  private async send(path: string, { method = "GET", body, signal, accept }: Call): Promise<Response> {
+    const headers: Record<string, string> = { Accept: accept ?? "application/json" };
+    if (this.token) headers["Authorization"] = `Bearer ${this.token}`;
+    if (body !== undefined) headers["Content-Type"] = "application/json";
+    const request: RequestInit = { method, headers, cache: "no-store", credentials: "same-origin" };
+    if (body !== undefined) request.body = JSON.stringify(body);
+    if (signal) request.signal = signal;
+    return fetch(path, request);
+  }
+
+  private async read(response: Response): Promise<Response> {
+    if (response.ok) return response;
+    const answer: unknown = await response.json().catch(() => null);
+    const words = answer && typeof answer === "object" && "error" in answer ? String(answer.error) : "";
+    const needsCode = Boolean(answer && typeof answer === "object" && "code_needed" in answer && answer.code_needed);
+    if (response.status === 401 || response.status === 403) throw new Refused(words, needsCode);
+    throw new Failed(response.status, words || `The server answered ${response.status}.`);
+  }
+}
+
+/** What went wrong, in words for the reader. */
+export function wordsFor(error: unknown): string {
+  if (error instanceof Refused) return "You may not read this.";
+  if (error instanceof Failed) return error.message;
+  if (error instanceof TypeError) return "The server does not answer.";
+  return error instanceof Error ? error.message : String(error);
+}

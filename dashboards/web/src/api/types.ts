@@ -1,0 +1,42 @@
+// The API's types, by the names that the dashboard uses. All of them come out of the server's own description.
+
+import type { components as Sites } from "./generated/sites.ts";
+import type { components as Stats } from "./generated/stats.ts";
+
+export type Metric = Stats["schemas"]["Metric"];
+export type Dimension = Stats["schemas"]["Dimension"] | `event:props:${string}`;
+export type Operator = Stats["schemas"]["Operator"];
+export type Money = Stats["schemas"]["Money"];
+export type Value = Stats["schemas"]["Value"];
+export type Row = Stats["schemas"]["Row"];
+export type Meta = Stats["schemas"]["Meta"];
+export type Answer = Stats["schemas"]["Answer"];
+export type FunnelStep = Stats["schemas"]["FunnelStep"];
+export type Properties = Stats["schemas"]["Properties"];
+export type Move = Stats["schemas"]["Move"];
+
+export type Site = Sites["schemas"]["Site"];
+export type Script = Sites["schemas"]["Script"];
+export type Goal = Sites["schemas"]["Goal"];
+export type Funnel = Sites["schemas"]["Funnel"];
+export type Segment = Sites["schemas"]["Segment"];
+export type Annotation = Sites["schemas"]["Annotation"];
+
+export type Filter =
+  | [Operator, string, string[]]
+  | [Operator, string, string[], { case_sensitive: boolean }]
+  | ["is", "segment", number[]]
+  | ["or", Filter[]];
+
+/** A question, with the parts that the description leaves open spelt out. */
+export type Question = Omit<Stats["schemas"]["Question"], "dimensions" | "filters" | "order_by"> & {
+  dimensions?: Dimension[];
+  filters?: Filter[];
+  order_by?: [Metric | Dimension, "asc" | "desc"][];
+};
+
+/** What the rows of an exploration are about, and what the floor did to them. */
+export interface Exploration<R> {
+  results: R[];
+  meta: Meta;
+}

@@ -1,0 +1,232 @@
+// What the whole page shares: who asks, which sites there are, what is looked at, and what time it is.
+
+import { Client, Refused, wordsFor, type Session } from "./api/client.ts";
+import type { Annotation, Dimension, Filter, Funnel, Goal, Metric, Question, Segment, Site } from "./api/types.ts";
+import { askedFilters, narrowsToGoals } from "./model/filters.ts";
+import { askedRange, intervalsOf, isOpen, siteTime, type Interval } from "./model/period.ts";
+import { formatView, HOME, parseView, type View } from "./model/view.ts";
+
+const TOKEN_KEY = "passant.token";
+const CLOCK_MS = 30_000;
+
+/** What the page is about: ways in first, each of which is a path or what the server says of this browser. */
+type Phase = "starting" | "token" | "login" | "setup" | "password" | "ready" | "failed";
+const LINKS: readonly Phase[] = ["setup", "password"];
+
+/** What is defined for a site. */
+interface Definitions {
+  /** Whether it was asked for already; until then nothing can be said to be missing. */
+  known: boolean;
+  goals: Goal[];
+  funnels: Funnel[];
+  segments: Segment[];
+  annotations: Annotation[];
+}
+
+const NOTHING: Definitions = { known: false, goals: [], funnels: [], segments: [], annotations: [] };
+
+class Dashboard {
+  readonly client = new Client();
+  phase: Phase = $state("starting");
+  problem = $state("");
+  /** What a link that works once carried. */
+  secret = "";
+  session: Session | null = $state.raw(null);
+  sites: Site[] = $state.raw([]);
+  view: View = $state.raw(HOME);
+  defined: Definitions = $state.raw(NOTHING);
+  private definedFor = "";
+  now = $state(Date.now());
+  /** Whether the form for a filter is open; whether the help is. */
+  filtering = $state(false);
+  helping = $state(false);
+  /** Whether it is being said why small groups are not shown. */
+  explaining = $state(false);
+  /** Grows when open ranges are to be asked for anew. */
+  round = $state(0);
+
+  site = $derived(this.sites.find((site) => site.domain === this.view.site) ?? this.sites[0] ?? null);
+  /** The site's clock: 2026-11-25T14:03. */
+  clock = $derived(siteTime(this.now, this.site?.timezone ?? "UTC"));
+  today = $derived(this.clock.slice(0, 10));
+  intervals = $derived(intervalsOf(this.view.range, this.today));
+  interval: Interval = $derived(
+    this.view.interval && this.intervals.includes(this.view.interval) ? this.view.interval : (this.intervals[0] ?? "day"),
+  );
+  filters: Filter[] = $derived(askedFilters(this.view.clauses, this.view.match));
+  countsGoals = $derived(narrowsToGoals(this.view.clauses));
+  /** Whether a goal that is filtered on has a currency. */
+  hasRevenue = $derived(
+    this.defined.goals.some(
+      (goal) =>
+        goal.currency !== null &&
+        this.view.clauses.some(({ dimension, values }) => dimension === "event:goal" && values.includes(goal.display_name)),
+    ),
+  );
+  /** Whether this reader may define segments: tokens that read reports may not change anything. */
+  mayDefine = $derived(
+    this.session?.sites.some((site) => site.domain === this.site?.domain && site.role !== "viewer") ?? false,
+  );
+
+  /** Finds out who asks, then which sites they may see. */
+  async start(): Promise<void> {
+    this.view = parseView(location.search);
+    this.client.onrefused = () => this.expire();
+    this.takeToken();
+    window.addEventListener("hashchange", () => {
+      if (this.takeToken()) void this.open();
+    });
+    window.addEventListener("popstate", () => {
+      this.view = parseView(location.search);
+    });
+    const link = LINKS.find((phase) => location.pathname === `/${phase}`);
+    if (link) {
+      // The secret is taken out of the address bar at once: it works for whoever reads it there.
+      this.secret = location.hash.slice(1);
+      history.replaceState(null, "", "/");
+      this.phase = link;
+    }
+    setInterval(() => this.tick(), CLOCK_MS);
+    document.addEventListener("visibilitychange", () => this.tick());
+    if (!link) await this.open();
+  }
+
+  async open(): Promise<void> {
+    this.problem = "";
+    try {
+      if (!this.client.token && !(await this.resume())) return;
+      this.sites = await this.client.sites();
+      this.phase = "ready";
+    } catch (error) {
+      if (error instanceof Refused) return this.ask(this.client.token ? "This token is not valid here." : "");
+      this.problem = wordsFor(error);
+      this.phase = "failed";
+    }
+  }
+
+  /** Whether the browser has a session already; where not, the way in is shown. */
+  private async resume(): Promise<boolean> {
+    const session = await this.client.session();
+    if (session === "none") this.phase = "login";
+    else if (session === "unknown") this.phase = "token";
+    else this.session = session;
+    return typeof session !== "string";
+  }
+
+  useToken(token: string): Promise<void> {
+    this.keepToken(token);
+    return this.open();
+  }
+
+  async signOut(): Promise<void> {
+    if (this.session) await this.client.signOut();
+    this.ask("");
+    await this.open();
+  }
+
+  /** A token that was revoked, or a session that has ended, leads back to the way in. */
+  private expire(): void {
+    if (this.phase !== "ready") return;
+    const hadSession = this.session !== null;
+    this.ask(hadSession ? "You have been signed out." : "This token is not valid any more.");
+    if (hadSession) this.phase = "login";
+  }
+
+  /** Forgets who asked. */
+  private ask(problem: string): void {
+    this.keepToken(null);
+    this.session = null;
+    this.sites = [];
+    this.problem = problem;
+    this.phase = "token";
+  }
+
+  /** Reads what is defined for the site. None of it is needed to show numbers, so what fails is left out. */
+  async define(site: Site): Promise<void> {
+    const or = <T>(asked: Promise<T[]>) => asked.catch((): T[] => []);
+    const { client } = this;
+    const { domain } = site;
+    if (this.definedFor !== domain) [this.definedFor, this.defined] = [domain, NOTHING];
+    const [goals, funnels, segments, annotations] = await Promise.all([
+      or(client.goals(domain)),
+      or(client.funnels(domain)),
+      or(client.segments(domain)),
+      or(client.annotations(domain)),
+    ]);
+    if (this.site?.domain === domain) this.defined = { known: true, goals, funnels, segments, annotations };
+  }
+
+  /** Looks at something else. */
+  go(change: Partial<View>, history: "push" | "replace" = "push"): void {
+    this.view = { ...this.view, ...change };
+    const address = location.pathname + formatView(this.view);
+    if (address === location.pathname + location.search) return;
+    if (history === "push") window.history.pushState(null, "", address);
+    else window.history.replaceState(null, "", address);
+  }
+
+  /** The address of a look at something else. */
+  address(change: Partial<View>): string {
+    return location.pathname + (formatView({ ...this.view, ...change }) || "?");
+  }
+
+  /** A question about the site, the range and the filters of the view. */
+  question(metrics: Metric[], dimensions: Dimension[] = [], more: Partial<Question> = {}): Question {
+    return {
+      site_id: this.site?.domain ?? "",
+      date_range: this.dateRange,
+      metrics,
+      dimensions,
+      filters: this.filters,
+      ...more,
+    };
+  }
+
+  dateRange = $derived(askedRange(this.view.range, this.today, this.site?.timezone ?? "UTC"));
+
+  /** How the API is told what to compare with. */
+  comparison = $derived(
+    this.view.compare === "none" || (this.view.range.kind === "named" && this.view.range.name === "all")
+      ? undefined
+      : {
+          mode: this.view.compare === "year" ? ("year_over_year" as const) : ("previous_period" as const),
+          match_day_of_week: this.view.weekdays,
+        },
+  );
+
+  private tick(): void {
+    if (document.hidden) return;
+    this.now = Date.now();
+    if (isOpen(this.view.range, this.today)) this.round += 1;
+  }
+
+  // ---- the token ----
+
+  /** Takes the token out of the fragment, which browsers never send, and the fragment out of the address bar. */
+  private takeToken(): boolean {
+    const token = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (token) {
+      this.keepToken(token);
+      history.replaceState(null, "", location.pathname + location.search);
+      return true;
+    }
+    try {
+      this.client.token = sessionStorage.getItem(TOKEN_KEY);
+    } catch {
+      // A browser that stores nothing still shows this page once.
+    }
+    return false;
+  }
+
+  private keepToken(token: string | null): void {
+    this.client.token = token;
+    try {
+      if (token) sessionStorage.setItem(TOKEN_KEY, token);
+      else sessionStorage.removeItem(TOKEN_KEY);
+    } catch {
+      // As above.
+    }
+  }
+}
+
+export const dashboard = new Dashboard();

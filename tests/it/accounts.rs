@@ -1,8 +1,10 @@
 //! Who may sign in, and what each may then do, held against the real binary.
 
 mod authorization;
+mod exports;
 mod people;
 mod secrets;
+mod sharing;
 mod signing_in;
 
 use http::Method;

@@ -28,7 +28,7 @@ fn errors_are_one_line_and_a_code() {
         ),
         (
             vec!["token", "create", "--scope", "everything"],
-            "passant: \"everything\" is not a scope, expected stats:read or sites:provision or events:write",
+            "passant: \"everything\" is not a scope, expected stats:read or events:read or sites:provision or events:write",
         ),
         (
             vec!["export", "--site", "a.example", "--format", "events"],

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
@@ -81,6 +82,19 @@ impl HttpClient {
         let (head, body) = response.into_parts();
         let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+
+    /// `GET` of a path, as far as the head of its answer.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub async fn begin(&self, path: &str, headers: &[(&str, &str)]) -> http::Response<Incoming> {
+        let mut request = Request::get(format!("http://{}{path}", self.server));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::default()).expect("a valid request");
+        self.client.request(request).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
     }
 
     /// `GET` of a path that must answer.

@@ -15,6 +15,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_sites_and_tokens.sql"),
     include_str!("../migrations/0002_settings_and_definitions.sql"),
     include_str!("../migrations/0003_accounts.sql"),
+    include_str!("../migrations/0004_share_links.sql"),
 ];
 
 /// The open control data.

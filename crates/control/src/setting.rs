@@ -30,6 +30,8 @@ pub enum Setting {
     MatomoSiteIds,
     /// Hosts at which GoatCounter's clients reach us for the site.
     GoatCounterHosts,
+    /// Who may read its reports.
+    Visibility,
 }
 
 /// What the website script can do besides, in the words of its name.
@@ -177,6 +179,16 @@ pub const SETTINGS: &[SettingFacts] = &[
         sharing: Sharing::Names,
         check: |text| list(text, |host| normal_domain(host).map(drop)),
     },
+    SettingFacts {
+        setting: Setting::Visibility,
+        name: "visibility",
+        option: "visibility",
+        placeholder: "members|public",
+        help: "Who may read its reports: its members, or anybody",
+        default: "members",
+        sharing: Sharing::Shared,
+        check: visibility,
+    },
 ];
 
 /// A greater floor would fold whole sites away.
@@ -300,6 +312,13 @@ fn referrer(text: &str) -> Result<String> {
     }
 }
 
+fn visibility(text: &str) -> Result<String> {
+    match text {
+        "members" | "public" => Ok(text.to_owned()),
+        _ => Err(Error::Refused(format!("visibility {text:?}, expected \"members\" or \"public\""))),
+    }
+}
+
 fn privacy_floor(text: &str) -> Result<String> {
     match text.parse::<u32>() {
         Ok(visitors) if (1..=PRIVACY_FLOOR_MAX).contains(&visitors) => Ok(visitors.to_string()),
@@ -336,6 +355,7 @@ mod tests {
             (Setting::MatomoSiteIds, "1,0", "a number from 1 on"),
             (Setting::MatomoSiteIds, "007", "a number from 1 on"),
             (Setting::GoatCounterHosts, "a b", "not a domain"),
+            (Setting::Visibility, "all", "\"members\" or \"public\""),
         ] {
             let words = setting.checked(value).expect_err(value).to_string();
             assert!(words.contains(expected), "{words}");

@@ -36,6 +36,8 @@ pub struct Site {
     pub matomo_site_ids: Vec<String>,
     /// Hosts at which GoatCounter's clients reach us for it.
     pub goatcounter_hosts: Vec<String>,
+    /// Who may read its reports.
+    pub visibility: Visibility,
     settings: HashMap<String, String>,
 }
 
@@ -47,6 +49,16 @@ pub enum ReferrerDetail {
     Domain,
     /// Host and path.
     Page,
+}
+
+/// Who may read a site's reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Who has a role on it, a token or a link.
+    #[default]
+    Members,
+    /// Anybody.
+    Public,
 }
 
 /// A site that is gone, and whose events may still be somewhere.
@@ -81,6 +93,10 @@ impl Site {
             umami_website_ids: entries(value(Setting::UmamiWebsiteIds)),
             matomo_site_ids: entries(value(Setting::MatomoSiteIds)),
             goatcounter_hosts: entries(value(Setting::GoatCounterHosts)),
+            visibility: match value(Setting::Visibility) {
+                "public" => Visibility::Public,
+                _ => Visibility::Members,
+            },
             settings,
         }
     }

@@ -16,6 +16,8 @@ use crate::site::Site;
 pub enum Scope {
     /// Read reports.
     StatsRead,
+    /// Read every single event.
+    EventsRead,
     /// Add, change and remove sites and what is defined for them.
     SitesProvision,
     /// Send events for visitors whose address and user agent the sender names.
@@ -75,6 +77,7 @@ pub struct Token {
 /// Every scope and its name: adding one is a variant and a row here.
 const SCOPES: &[(Scope, &str)] = &[
     (Scope::StatsRead, "stats:read"),
+    (Scope::EventsRead, "events:read"),
     (Scope::SitesProvision, "sites:provision"),
     (Scope::EventsWrite, "events:write"),
 ];

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
-use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Scope, Subject, decide};
+use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Scope, Share, Subject, decide};
 use passant_ingest::{NamedBy, Sender, SiteTable, Sites, TokenHash};
-use passant_query::{Filter, Goal, GoalKind, PagePattern, Segment};
+use passant_query::{Filter, Goal, GoalKind, PagePattern, Reader, Segment};
 use serde_json::Value;
 
 use crate::authority::{Authority, Credentials};
@@ -94,24 +94,44 @@ impl ReportAccess {
         let actor = self.0.actor(&Credentials::of(headers)).map_err(|_| passant_query::Error::NotAllowed)?;
         let refused = match actor {
             Actor::Stranger => passant_query::Error::MissingToken,
-            Actor::Person(_) | Actor::Token(_) => passant_query::Error::NotAllowed,
+            Actor::Person(_) | Actor::Token(_) | Actor::Guest(_) => passant_query::Error::NotAllowed,
         };
         let site = match self.0.control.site(domain) {
             Err(passant_control::Error::UnknownSite(_)) => return Err(refused),
             Err(error) => return Err(unreadable(&error)),
             Ok(site) => site,
         };
-        match decide(&actor, Action::ReadReports, Subject::Site(&site)) {
-            Decision::Allowed => {}
+        let reader = match decide(&actor, Action::ReadReports, Subject::Site(&site)) {
+            Decision::Allowed => Reader::Member,
+            Decision::AllowedAsPublic => Reader::Public,
             Decision::Hidden | Decision::Refused => return Err(refused),
-        }
-        let time_zone = timezone(&site).ok_or(passant_query::Error::NotAllowed)?;
+        };
+        self.known(&site, reader, &actor)
+    }
+
+    /// The site with what this reader may read of it.
+    fn known(
+        &self,
+        site: &passant_control::Site,
+        reader: Reader,
+        actor: &Actor,
+    ) -> passant_query::Result<passant_query::Site> {
+        let time_zone = timezone(site).ok_or(passant_query::Error::NotAllowed)?;
         let mut known = passant_query::Site::new(site.id, site.domain.clone(), time_zone);
         known.privacy_floor = site.privacy_floor_visitors;
-        let goals = self.0.control.goals(&site).map_err(|error| unreadable(&error))?;
+        known.reader = reader;
+        let goals = self.0.control.goals(site).map_err(|error| unreadable(&error))?;
         known.goals = goals.into_iter().map(goal).collect();
-        let segments = self.0.control.segments(&site).map_err(|error| unreadable(&error))?;
-        known.segments = segments.iter().filter_map(segment).collect();
+        let segments = self.0.control.segments(site).map_err(|error| unreadable(&error))?;
+        let segments: Vec<Segment> = segments.iter().filter_map(segment).collect();
+        if let Actor::Guest(Share { segment_id: Some(id), .. }) = actor {
+            let segment = segments.iter().find(|segment| segment.id == *id);
+            known.within = segment.ok_or(passant_query::Error::NotAllowed)?.filters.clone().into();
+        }
+        // What members call and look for is theirs.
+        if reader == Reader::Member {
+            known.segments = segments.into();
+        }
         Ok(known)
     }
 }

@@ -9,6 +9,7 @@ mod member;
 mod openapi;
 mod reply;
 mod session;
+mod share;
 mod token;
 mod user;
 
@@ -67,7 +68,14 @@ const HASHES_MAX: usize = 2;
 
 /// Every route.
 fn table() -> impl Iterator<Item = &'static Route> {
-    [session::ROUTES, account::ROUTES, user::ROUTES, member::ROUTES, token::ROUTES].into_iter().flatten()
+    [session::ROUTES, account::ROUTES, user::ROUTES, member::ROUTES, token::ROUTES, share::ROUTES]
+        .into_iter()
+        .flatten()
+}
+
+/// The description of the routes.
+pub(crate) fn description() -> serde_json::Value {
+    openapi::describe()
 }
 
 /// The routes.
@@ -107,7 +115,7 @@ impl AccountsApi {
     fn actor(&self, call: &Call) -> Result<Actor, Refusal> {
         match self.authority.actor(&call.credentials)? {
             Actor::Stranger => Err(Refusal::NoSession),
-            known @ (Actor::Person(_) | Actor::Token(_)) => Ok(known),
+            known @ (Actor::Person(_) | Actor::Token(_) | Actor::Guest(_)) => Ok(known),
         }
     }
 
@@ -115,7 +123,7 @@ impl AccountsApi {
     fn person(&self, call: &Call) -> Result<Person, Refusal> {
         match self.actor(call)? {
             Actor::Person(person) => Ok(person),
-            Actor::Token(_) => Err(Refusal::NotAllowed),
+            Actor::Token(_) | Actor::Guest(_) => Err(Refusal::NotAllowed),
             Actor::Stranger => Err(Refusal::NoSession),
         }
     }

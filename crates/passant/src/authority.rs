@@ -1,6 +1,6 @@
 //! Who asks, and what they may do: from the headers of a request to an actor, for every route alike.
 //!
-//! Invariant: a token goes before a session. A session that has ended is a stranger's, a token that nobody gave is
+//! Invariant: a token or a pass goes before a session. A session that has ended is a stranger's, a token that nobody gave is
 //! refused: whoever brings one means to be known.
 
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use std::sync::Arc;
 use axum::http::HeaderMap;
 use axum::http::header::{AUTHORIZATION, COOKIE};
 use jiff::Timestamp;
-use passant_control::{Action, Actor, Control, Decision, Person, SessionLimits, Subject, decide};
+use passant_control::{
+    Action, Actor, Control, Decision, PASS_PREFIX, Person, SessionLimits, Subject, decide,
+};
 
 use crate::refusal::Refusal;
 
@@ -65,6 +67,9 @@ impl Authority {
     pub(crate) fn actor(&self, credentials: &Credentials) -> Result<Actor, Refusal> {
         match credentials {
             Credentials::None => Ok(Actor::Stranger),
+            Credentials::Token(pass) if pass.starts_with(PASS_PREFIX) => {
+                self.control.share(pass, self.now())?.map(Actor::Guest).ok_or(Refusal::NotAllowed)
+            }
             Credentials::Token(token) => {
                 self.control.grant(token, self.now())?.map(Actor::Token).ok_or(Refusal::NotAllowed)
             }
@@ -88,10 +93,12 @@ impl Authority {
 pub(crate) fn require(actor: &Actor, action: Action, subject: Subject<'_>) -> Result<(), Refusal> {
     match (decide(actor, action, subject), actor) {
         (Decision::Allowed, _) => Ok(()),
+        // What the public may read is reports, which have an access of their own.
+        (Decision::AllowedAsPublic, _) => Err(Refusal::NotAllowed),
         (Decision::Hidden | Decision::Refused, Actor::Stranger) => Err(Refusal::MissingToken),
-        (Decision::Hidden, Actor::Person(_) | Actor::Token(_)) => Err(Refusal::UnknownSite),
+        (Decision::Hidden, Actor::Person(_) | Actor::Token(_) | Actor::Guest(_)) => Err(Refusal::UnknownSite),
         (Decision::Refused, Actor::Person(_)) => Err(Refusal::NotYours),
-        (Decision::Refused, Actor::Token(_)) => Err(Refusal::NotAllowed),
+        (Decision::Refused, Actor::Token(_) | Actor::Guest(_)) => Err(Refusal::NotAllowed),
     }
 }
 

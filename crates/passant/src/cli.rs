@@ -206,8 +206,8 @@ pub(crate) enum Token {
         /// The one site that it is for; all sites without
         #[arg(long, value_name = "DOMAIN")]
         site: Option<String>,
-        /// What it allows: stats:read (reports), sites:provision (sites and what is defined for them) or events:write
-        /// (events of visitors whom the sender names)
+        /// What it allows: stats:read (reports), events:read (every single event), sites:provision (sites and what is
+        /// defined for them) or events:write (events of visitors whom the sender names)
         #[arg(long)]
         scope: String,
         /// What tells it from others in the list

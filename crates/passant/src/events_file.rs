@@ -1,22 +1,30 @@
-//! Events from a file into the reports, and from the store to a file: `passant import` and `passant export`.
+//! Events from a file into the reports, and from the store to a file: `passant import` and `passant export`, and the latter
+//! by API.
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use passant_control::{Control, Site};
 use passant_ingest::{Destination, EventRecord, Importer};
 use passant_store::{ImportTable, Store};
+use tokio::sync::mpsc;
 
 use crate::cli;
 use crate::progress;
 
 /// A line longer than this is no event: the longest that we would write is a tenth of it.
 const LINE_LIMIT_BYTES: usize = 1 << 20;
+
+/// Bytes of an export that are sent at once.
+const CHUNK_BYTES: usize = 256 * 1024;
+/// Chunks that wait for who takes them.
+pub(crate) const CHUNKS_UNDER_WAY: usize = 4;
 
 /// What an import did.
 pub(crate) struct Imported {
@@ -111,33 +119,71 @@ impl Reading<'_> {
     }
 }
 
-/// Writes all events of a site to standard output, in an order that gives the same visits when they are read again.
+/// Writes all events of a site to standard output.
 ///
 /// # Errors
 /// What the store says, and a standard output that is closed.
 pub(crate) async fn export(store: &Store, site: &Site) -> Result<()> {
-    let keys = ExportKeys::new(store.midnight_visitors(site.id).await?)?;
-    let mut output = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+    let (chunks, mut written) = mpsc::channel(CHUNKS_UNDER_WAY);
     let days = store.days(site.id).await?;
     let bar = progress::events(days.len() as u64, "exporting days of");
-    for day in days {
-        let mut failed = None;
-        store
-            .events_of_day(site.id, day, |event| {
-                let visitor = keys.of(event.visitor_id);
-                let written = serde_json::to_writer(&mut output, &EventRecord::of_stored(event, visitor))
-                    .map_err(io::Error::from)
-                    .and_then(|()| output.write_all(b"\n"));
-                failed = failed.take().or(written.err());
-            })
-            .await?;
-        if let Some(error) = failed {
-            return Err(error.into());
+    let shown = bar.clone();
+    let read = read_events(store, site.id, chunks);
+    // It takes its end along when it fails, so that nobody goes on reading for it.
+    let write = async move {
+        let mut output = io::stdout().lock();
+        while let Some(chunk) = written.recv().await {
+            match chunk {
+                Chunk::Lines(lines) => output.write_all(&lines)?,
+                Chunk::Day => shown.inc(1),
+                Chunk::End => {}
+            }
         }
-        bar.inc(1);
-    }
-    output.flush()?;
+        output.flush()
+    };
+    let (read, write) = tokio::join!(read, write);
+    write?;
+    read?;
     bar.finish_and_clear();
+    Ok(())
+}
+
+/// A piece of an export.
+pub(crate) enum Chunk {
+    /// Whole lines.
+    Lines(Bytes),
+    /// All lines of a day have been sent.
+    Day,
+    /// All lines have been sent: without this, some are missing.
+    End,
+}
+
+/// Sends all events of a site as lines, in an order that gives the same visits when they are read again. Ends early where
+/// nobody takes them any more.
+///
+/// # Errors
+/// What the store says.
+pub(crate) async fn read_events(store: &Store, site_id: u32, chunks: mpsc::Sender<Chunk>) -> Result<()> {
+    let keys = ExportKeys::new(store.midnight_visitors(site_id).await?)?;
+    for day in store.days(site_id).await? {
+        let mut rows = store.events_of_day(site_id, day)?;
+        let mut lines = Vec::new();
+        while let Some(event) = rows.next().await? {
+            let visitor = keys.of(event.visitor_id);
+            serde_json::to_writer(&mut lines, &EventRecord::of_stored(event, visitor))?;
+            lines.push(b'\n');
+            if lines.len() >= CHUNK_BYTES
+                && chunks.send(Chunk::Lines(std::mem::take(&mut lines).into())).await.is_err()
+            {
+                return Ok(());
+            }
+        }
+        if chunks.send(Chunk::Lines(lines.into())).await.is_err() || chunks.send(Chunk::Day).await.is_err() {
+            return Ok(());
+        }
+    }
+    // Nobody left to be told is nobody who misses it.
+    let _ = chunks.send(Chunk::End).await;
     Ok(())
 }
 

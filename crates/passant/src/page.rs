@@ -23,6 +23,7 @@ const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 /// The paths of reports, and what each is called in the metrics.
 const REPORTS: [(&str, &str); 11] = [
     ("/api/v2/query", "query"),
+    ("/api/v2/export", "export"),
     ("/api/v2/funnel", "funnel"),
     ("/api/v2/journeys", "journeys"),
     ("/api/v2/paths", "paths"),

@@ -30,8 +30,12 @@ pub(crate) enum Refusal {
     WrongPassword,
     /// Address and password fit, and a code of the device is needed, too.
     CodeNeeded,
+    /// A link asks for a password, and none was shown or another.
+    PasswordNeeded,
     /// Too many attempts; there is one again after this time.
     TooMany(Duration),
+    /// As much of this is under way as may be.
+    Busy,
     /// A page of another site made the browser send it.
     Foreign,
     /// A link that works once was used or is too old.
@@ -71,9 +75,16 @@ impl Refusal {
             Self::CodeNeeded => {
                 (StatusCode::UNAUTHORIZED, "The code of your device is needed, too".to_owned())
             }
+            Self::PasswordNeeded => {
+                (StatusCode::UNAUTHORIZED, "The link asks for its password".to_owned())
+            }
             Self::TooMany(wait) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 format!("Too many attempts; try again in {} seconds", seconds(*wait)),
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Other exports are under way; try again when they have ended".to_owned(),
             ),
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
@@ -113,12 +124,16 @@ impl IntoResponse for Refusal {
         if self == Self::CodeNeeded {
             body["code_needed"] = json!(true);
         }
+        if self == Self::PasswordNeeded {
+            body["password_needed"] = json!(true);
+        }
         let mut response = (status, Json(body)).into_response();
         let header = match self {
             Self::MissingToken | Self::NotAllowed => {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(seconds(wait)))),
+            Self::Busy => Some((RETRY_AFTER, HeaderValue::from(BUSY_SECONDS))),
             Self::Bad(_)
             | Self::UnknownSite
             | Self::Unknown(_)
@@ -126,6 +141,7 @@ impl IntoResponse for Refusal {
             | Self::NoSession
             | Self::WrongPassword
             | Self::CodeNeeded
+            | Self::PasswordNeeded
             | Self::Foreign
             | Self::LinkGone
             | Self::Failed => None,
@@ -134,6 +150,9 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+/// Exports take minutes rather than seconds.
+const BUSY_SECONDS: u64 = 30;
 
 /// Whole seconds, at least one.
 fn seconds(wait: Duration) -> u64 {

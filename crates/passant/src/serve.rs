@@ -31,13 +31,17 @@ use crate::accounts_api::{self, AccountsApi};
 use crate::admin::{self, Health};
 use crate::asset;
 use crate::authority::Authority;
+use crate::badge;
 use crate::cli::{self, Place, Role};
 use crate::config::{Config, Tracker};
 use crate::continuity;
 use crate::data_directory::{DataDirectory, runtime_file};
 use crate::demo_site::DemoSite;
+use crate::described::{self, Described};
+use crate::embed;
 use crate::engine_child::{EnginePlan, Words};
 use crate::erase;
+use crate::export_api;
 use crate::ground;
 use crate::page;
 use crate::public::{Clients, EVENT_PATH, Public};
@@ -304,11 +308,21 @@ fn pages(role: Role, tracker: &Tracker, (store, reading): (&Store, Store), accou
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
     tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));
     let tracker = Arc::new(tracker.clone());
-    let sites = SitesApi { authority, tracker, erase };
+    let sites = SitesApi { authority: authority.clone(), tracker, erase };
     asset::router()
         .merge(accounts_api::router(accounts))
         .merge(sites_api::router(sites))
+        .merge(export_api::router(authority.clone(), store.clone()))
+        .merge(badge::router(state.clone()))
         .merge(passant_query::router(state))
+        .layer(middleware::from_fn_with_state(authority, embed::framed))
+        .layer(middleware::from_fn_with_state(described(), described::only))
+}
+
+/// Every path of the APIs that is described.
+fn described() -> Described {
+    let reports = serde_json::to_value(passant_query::openapi()).unwrap_or_default();
+    Described::of([&reports, &sites_api::description(), &accounts_api::description()])
 }
 
 /// Says how to become the first owner, while there is none. On standard output and not in the log, which is kept and

@@ -2,7 +2,9 @@
 //!
 //! Invariant: keys that Plausible's Sites API has too mean what they mean there.
 
-use passant_control::{Annotation, Funnel, Goal, GoalKind, Member, SETTINGS, Segment, Site, Token, User};
+use passant_control::{
+    Annotation, Funnel, Goal, GoalKind, Member, SETTINGS, Segment, ShareLink, Site, Token, User,
+};
 use serde_json::{Map, Value, json};
 
 use crate::script::SiteScript;
@@ -96,4 +98,17 @@ pub(crate) fn user(user: &User) -> Value {
 pub(crate) fn member(member: &Member) -> Value {
     let Member { user, role } = member;
     json!({ "id": user.id, "email": user.email, "name": user.name, "role": role.as_str() })
+}
+
+/// A link, all but its secret.
+pub(crate) fn share_link(link: &ShareLink) -> Value {
+    json!({
+        "id": link.id,
+        "name": link.name,
+        "password": link.has_password,
+        "segment_id": link.segment_id,
+        "frame_ancestors": link.frame_ancestors,
+        "created_at": link.created_at.to_string(),
+        "expires_at": link.expires_at.map(|end| end.to_string()),
+    })
 }

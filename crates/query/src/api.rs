@@ -19,9 +19,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    dashboard_files,
     error::{Error, Result},
     explore::{self, Kind},
     filter::Filter,
+    metric::Metric,
     openapi,
     period::DateRange,
     report::{Report, Site},
@@ -65,6 +67,7 @@ pub fn router(state: QueryState) -> Router {
     });
     explorations
         .route("/api/v2/query", post(query))
+        .route(dashboard_files::PATH, post(export))
         .route("/api/v1/stats/realtime/visitors", get(live_visitors))
         .route("/api/v1/stats/aggregate", get(aggregate))
         .route("/api/v1/stats/timeseries", get(timeseries))
@@ -86,6 +89,13 @@ async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: B
             Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
         }
     }
+}
+
+async fn export(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: Bytes) -> Result<Response> {
+    let body = parse_body(&body)?;
+    let site = state.access.site(&headers, Request::parse_site_id(&body)?)?;
+    let files = state.dashboard_files(&body, &site).await?;
+    Ok(([(header::CONTENT_TYPE, "application/zip")], files).into_response())
 }
 
 async fn answer_exploration(
@@ -152,14 +162,15 @@ async fn live_visitors(
     State(state): State<Arc<QueryState>>,
     headers: HeaderMap,
     Query(query): Query<SiteQuery>,
-) -> Result<Json<u64>> {
+) -> Result<Json<Option<u64>>> {
     #[derive(clickhouse::Row, Deserialize)]
     struct Live {
         visitors: u64,
     }
     let site = query.authorized(&state, &headers)?;
     let rows: Vec<Live> = state.store.fetch(&sql::live_visitors(site.id, (state.clock)())).await?;
-    Ok(Json(rows.first().map_or(0, |live| live.visitors)))
+    let visitors = rows.first().map_or(0, |live| live.visitors);
+    Ok(Json(Some(visitors).filter(|visitors| site.tells_live(*visitors))))
 }
 
 async fn custom_props(
@@ -197,6 +208,17 @@ impl QueryState {
         Ok(self.ask(request, &report).await?.csv())
     }
 
+    /// Answers a question as CSV under titles of its own, with these metrics whether they were asked or not.
+    pub(crate) async fn answer_titled(
+        &self,
+        request: &Request,
+        site: &Site,
+        (titles, metrics): (&[&str], &[Metric]),
+    ) -> Result<String> {
+        let report = self.resolve(request, site).await?;
+        Ok(self.ask(request, &report).await?.csv_titled(titles, metrics))
+    }
+
     /// Answers a funnel, a journey or another exploration of a site that the asker may read.
     ///
     /// # Errors
@@ -221,6 +243,10 @@ impl QueryState {
         #[derive(clickhouse::Row, Deserialize)]
         struct Prop {
             property: String,
+        }
+        // They are those of the whole site, of which this reader may see a part.
+        if !site.within.is_empty() {
+            return Ok(json!({ "custom_properties": [] }));
         }
         let props: Vec<Prop> = self.store.fetch(&sql::custom_props(site, (self.clock)())).await?;
         let props: Vec<_> = props.iter().map(|prop| json!({ "property": prop.property })).collect();

@@ -6,6 +6,7 @@
 mod api;
 mod comparison;
 mod country;
+mod dashboard_files;
 mod dimension;
 mod error;
 /// Funnels, journeys, typical paths, returning, attribution.

@@ -13,7 +13,9 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
 };
 
-use crate::{dimension::Dimension, explore, filter::Operator, metric::Metric, request::LIMIT_MAX};
+use crate::{
+    dashboard_files, dimension::Dimension, explore, filter::Operator, metric::Metric, request::LIMIT_MAX,
+};
 
 const EXAMPLES: &str = include_str!("openapi/examples.json");
 /// An example of each exploration, by its route.
@@ -64,6 +66,7 @@ pub fn document() -> OpenApi {
     let paths = V1_REPORTS.iter().fold(
         PathsBuilder::new()
             .path("/api/v2/query", PathItem::new(HttpMethod::Post, query()))
+            .path(dashboard_files::PATH, PathItem::new(HttpMethod::Post, export()))
             .path("/api/v1/stats/realtime/visitors", PathItem::new(HttpMethod::Get, live_visitors()))
             .path("/api/v1/sites/custom-props", PathItem::new(HttpMethod::Get, custom_props())),
         |paths, (path, summary, own)| paths.path(*path, PathItem::new(HttpMethod::Get, v1(summary, own))),
@@ -109,6 +112,22 @@ fn query() -> OperationBuilder {
         .responses(responses(answered))
 }
 
+fn export() -> OperationBuilder {
+    let keys = dashboard_files::KEYS.iter();
+    let body =
+        keys.fold(ObjectBuilder::new(), |body, key| body.property(*key, described("as in a question")));
+    let body = body.required("site_id").required("date_range");
+    let content = ContentBuilder::new().schema(Some(body)).build();
+    let body = RequestBodyBuilder::new().content("application/json", content).required(Some(Required::True));
+    let answered = ResponseBuilder::new()
+        .description("A ZIP of CSV files, one for each list of the dashboard")
+        .content("application/zip", ContentBuilder::new().schema(Some(text("the archive"))).build());
+    OperationBuilder::new()
+        .summary(Some("The whole dashboard as files"))
+        .request_body(Some(body.build()))
+        .responses(responses(answered))
+}
+
 fn exploration(facts: &explore::Facts, example: &Value) -> OperationBuilder {
     let shared = explore::SHARED_KEYS.iter().map(|key| (*key, "as in a question"));
     let keys = shared.chain(facts.keys.iter().copied());
@@ -135,7 +154,7 @@ fn exploration(facts: &explore::Facts, example: &Value) -> OperationBuilder {
 fn live_visitors() -> OperationBuilder {
     let count = ObjectBuilder::new().schema_type(Type::Integer);
     let answered = ResponseBuilder::new()
-        .description("A number")
+        .description("A number; null where the public may not be told it")
         .content("application/json", ContentBuilder::new().schema(Some(count)).build());
     OperationBuilder::new()
         .summary(Some("Visitors of the last five minutes"))

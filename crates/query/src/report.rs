@@ -35,6 +35,8 @@ pub struct Site {
     pub privacy_floor: u32,
     /// Who reads it.
     pub reader: Reader,
+    /// What they may read of it: every report is restricted to this, whatever it asks for.
+    pub within: Arc<[Filter]>,
 }
 
 /// Who reads a site's reports.
@@ -60,6 +62,19 @@ impl Site {
             segments: Arc::default(),
             privacy_floor: PRIVACY_FLOOR_VISITORS,
             reader: Reader::Member,
+            within: Arc::default(),
+        }
+    }
+}
+
+impl Site {
+    /// Whether its reader may be told this number of live visitors. It is not restricted to what they may read.
+    pub(crate) fn tells_live(&self, visitors: u64) -> bool {
+        match self.reader {
+            Reader::Member => true,
+            Reader::Public => {
+                self.within.is_empty() && (visitors == 0 || visitors >= u64::from(self.privacy_floor))
+            }
         }
     }
 }
@@ -182,7 +197,8 @@ impl Report {
         };
         let expand =
             |(index, filter): (usize, &Filter)| filter.expand(&site.segments, &format!("#/filters/{index}"));
-        let filters: Vec<_> = request.filters.iter().enumerate().map(expand).collect::<Result<_>>()?;
+        let asked: Vec<_> = request.filters.iter().enumerate().map(expand).collect::<Result<_>>()?;
+        let filters: Vec<_> = site.within.iter().cloned().chain(asked).collect();
         check_goals(&filters, &site.goals)?;
         let report = Self {
             floor: Floor::of(site, &filters),

@@ -90,17 +90,29 @@ impl Answer<'_> {
         let labels = labels(self.report);
         let names = self.report.dimensions.iter().map(|dimension| dimension.name().into_owned());
         let names = names.chain(self.report.metrics.iter().map(|metric| metric.name().to_owned()));
-        let mut text = csv::line(names);
-        for row in &self.rows {
-            let groups = self.groups(row, &labels);
-            let metrics = self.report.metrics.iter().zip(&row.metrics);
-            let metrics = metrics.map(|(metric, value)| match bare(*metric, *value) {
-                Value::Null => String::new(),
-                value => value.to_string(),
+        csv::line(names) + &self.csv_rows(&self.report.metrics, &labels)
+    }
+
+    /// The rows as CSV under these titles, with these metrics in this order; one that was not asked for is blank.
+    pub(crate) fn csv_titled(&self, titles: &[&str], metrics: &[Metric]) -> String {
+        let titles = titles.iter().map(|title| (*title).to_owned());
+        csv::line(titles) + &self.csv_rows(metrics, &labels(self.report))
+    }
+
+    fn csv_rows(&self, metrics: &[Metric], labels: &HashMap<String, String>) -> String {
+        let rows = self.rows.iter().map(|row| {
+            let groups = self.groups(row, labels).map(csv::label);
+            let value = |metric: &Metric| {
+                let place = self.report.metrics.iter().position(|asked| asked == metric)?;
+                Some(bare(*metric, row.metrics[place]))
+            };
+            let metrics = metrics.iter().map(|metric| match value(metric) {
+                None | Some(Value::Null) => String::new(),
+                Some(value) => value.to_string(),
             });
-            text.push_str(&csv::line(groups.chain(metrics)));
-        }
-        text
+            csv::line(groups.chain(metrics))
+        });
+        rows.collect()
     }
 
     fn results(&self) -> Vec<Value> {

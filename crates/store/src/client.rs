@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use clickhouse::query::RowCursor;
 use clickhouse::{Client, Compression, Row, RowOwned, RowRead};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -76,6 +77,19 @@ pub struct Store {
     config: Config,
     insert_timeout: Option<Duration>,
     pub(crate) reading: Option<Arc<Reading>>,
+}
+
+/// Rows as they come; the store goes on no faster than they are taken.
+pub struct Rows<T>(RowCursor<T>);
+
+impl<T: RowOwned + RowRead> Rows<T> {
+    /// The next row; `None` after the last.
+    ///
+    /// # Errors
+    /// See [`Error`]; what came before was not all.
+    pub async fn next(&mut self) -> Result<Option<T>> {
+        Ok(self.0.next().await?)
+    }
 }
 
 impl Endpoint {
@@ -164,15 +178,11 @@ impl Store {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn for_each<T>(&self, statement: &Statement, mut each: impl FnMut(T)) -> Result<()>
+    pub fn rows<T>(&self, statement: &Statement) -> Result<Rows<T>>
     where
         T: RowOwned + RowRead,
     {
-        let mut cursor = self.query(statement).fetch::<T>()?;
-        while let Some(row) = cursor.next().await? {
-            each(row);
-        }
-        Ok(())
+        Ok(Rows(self.query(statement).fetch::<T>()?))
     }
 
     /// Runs a statement that answers nothing.

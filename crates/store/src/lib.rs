@@ -16,7 +16,7 @@ mod statement;
 
 pub use batch::{Batch, Column, columns};
 pub use clickhouse::Row;
-pub use client::{Config, Endpoint, EndpointError, Engine, Store};
+pub use client::{Config, Endpoint, EndpointError, Engine, Rows, Store};
 pub use error::{Cost, Error, Result};
 pub use event_row::{EventRow, Origin, VisitFacts};
 pub use import::ImportTable;

@@ -3,7 +3,7 @@
 use clickhouse::Row;
 use serde::Deserialize;
 
-use crate::client::Store;
+use crate::client::{Rows, Store};
 use crate::error::Result;
 use crate::statement::Statement;
 
@@ -161,10 +161,10 @@ impl Store {
     ///
     /// # Errors
     /// See [`crate::Error`].
-    pub async fn events_of_day(&self, site_id: u32, day: u32, each: impl FnMut(StoredEvent)) -> Result<()> {
+    pub fn events_of_day(&self, site_id: u32, day: u32) -> Result<Rows<StoredEvent>> {
         let statement =
             Statement::new(include_str!("../sql/events_of_day.sql")).param("site", site_id).param("day", day);
-        self.for_each(&statement, each).await
+        self.rows(&statement)
     }
 
     /// UTC days (since 1970) on which a site has events, ascending.

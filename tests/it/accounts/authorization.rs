@@ -1,4 +1,5 @@
-//! Who may do what: every actor on every route of the three descriptions, on their own site and on another.
+//! Who may do what: every actor on every route of the three descriptions, on their own site, on another, and on one that
+//! is open to all.
 //!
 //! Invariant: a route that is described and not listed here fails the test, and so does one that is listed twice. What
 //! somebody may not see is answered as what is not there.
@@ -7,15 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use passant_control::{Control, NewToken, NewUser, Role, Scope, SessionLimits, User};
+use passant_control::{
+    Control, NewShareLink, NewToken, NewUser, Opened, Role, Scope, SessionLimits, Setting, User,
+};
 use passant_tests::{Answer, Passant, until};
 use serde_json::{Value, json};
 
 const OWN: &str = "example.com";
 const OTHER: &str = "other.example";
+const OPEN: &str = "open.example";
 const NOWHERE: &str = "nowhere.example";
 
-/// Who asks: nobody, somebody with a role on [`OWN`], and tokens of [`OWN`] and of all sites.
+/// Who asks: nobody, somebody with a role on [`OWN`], tokens of [`OWN`] and of all sites, and who has opened a link.
 const ACTORS: &[(char, Actor)] = &[
     ('s', Actor::Stranger),
     ('v', Actor::Person(Role::Viewer)),
@@ -24,16 +28,21 @@ const ACTORS: &[(char, Actor)] = &[
     ('o', Actor::Person(Role::Owner)),
     ('r', Actor::Token(Scope::StatsRead, Reach::Own)),
     ('p', Actor::Token(Scope::SitesProvision, Reach::Own)),
+    ('g', Actor::Guest),
+    ('e', Actor::Token(Scope::EventsRead, Reach::Own)),
+    ('E', Actor::Token(Scope::EventsRead, Reach::All)),
     ('R', Actor::Token(Scope::StatsRead, Reach::All)),
     ('P', Actor::Token(Scope::SitesProvision, Reach::All)),
 ];
 /// Who may do everything that they may on [`OWN`] on every site.
-const EVERYWHERE: &str = "oRP";
+const EVERYWHERE: &str = "oREP";
 
-const ANYBODY: &str = "svamorpRP";
+const ANYBODY: &str = "svamorpgeREP";
+/// A list of what one may see; it is empty for who has opened a link.
+const LISTERS: &str = "vamorpgeREP";
 const KNOWN: &str = "vamorpRP";
 const PEOPLE: &str = "vamo";
-const READERS: &str = "vamorR";
+const READERS: &str = "vamorgR";
 const DEFINERS: &str = "amopP";
 const CHANGERS: &str = "mopP";
 const ADMINS: &str = "mo";
@@ -44,6 +53,7 @@ enum Actor {
     Stranger,
     Person(Role),
     Token(Scope, Reach),
+    Guest,
 }
 
 #[derive(Clone, Copy)]
@@ -64,6 +74,7 @@ enum About {
 /// Every route, what it is about, and who may.
 const ROUTES: &[(&str, &str, About, &str)] = &[
     ("POST", "/api/v2/query", About::Site, READERS),
+    ("POST", "/api/v2/export", About::Site, READERS),
     ("POST", "/api/v2/funnel", About::Site, READERS),
     ("POST", "/api/v2/journeys", About::Site, READERS),
     ("POST", "/api/v2/paths", About::Site, READERS),
@@ -74,9 +85,11 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("GET", "/api/v1/stats/timeseries", About::Site, READERS),
     ("GET", "/api/v1/stats/breakdown", About::Site, READERS),
     ("GET", "/api/v1/sites/custom-props", About::Site, READERS),
-    ("GET", "/api/v1/sites", About::All, KNOWN),
+    ("GET", "/api/v1/sites/{domain}/events.ndjson", About::Site, "moeE"),
+    ("GET", "/api/v1/sites", About::All, LISTERS),
     ("POST", "/api/v1/sites", About::All, "oP"),
     ("GET", "/api/v1/sites/{domain}", About::Site, KNOWN),
+    ("GET", "/api/v1/sites/{domain}/script", About::Site, KNOWN),
     ("PUT", "/api/v1/sites/{domain}", About::Site, CHANGERS),
     ("DELETE", "/api/v1/sites/{domain}", About::Site, CHANGERS),
     ("GET", "/api/v1/sites/goals", About::Site, KNOWN),
@@ -91,6 +104,9 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("GET", "/api/v1/sites/annotations", About::Site, KNOWN),
     ("PUT", "/api/v1/sites/annotations", About::Site, DEFINERS),
     ("DELETE", "/api/v1/sites/annotations/{id}", About::Site, DEFINERS),
+    ("GET", "/api/v1/sites/shared-links", About::Site, CHANGERS),
+    ("PUT", "/api/v1/sites/shared-links", About::Site, CHANGERS),
+    ("DELETE", "/api/v1/sites/shared-links/{id}", About::Site, CHANGERS),
     ("GET", "/api/v1/sites/{domain}/members", About::Site, ADMINS),
     ("PUT", "/api/v1/sites/{domain}/members", About::Site, ADMINS),
     ("DELETE", "/api/v1/sites/{domain}/members/{id}", About::Site, ADMINS),
@@ -116,6 +132,7 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("GET", "/api/setup", About::All, ANYBODY),
     ("POST", "/api/setup", About::All, ANYBODY),
     ("POST", "/api/password", About::All, ANYBODY),
+    ("POST", "/api/share", About::All, ANYBODY),
 ];
 
 #[tokio::test]
@@ -136,10 +153,19 @@ async fn every_actor_may_do_on_every_route_what_the_table_says_and_nothing_else(
             if is_allowed(&other) != (may.contains(*letter) && EVERYWHERE.contains(*letter)) {
                 wrong.push(format!("{letter} {method} {path} elsewhere: {} {}", other.status, other.text()));
             }
+            let open = scene.ask(*actor, (method, path), OPEN).await;
+            // All read reports of an open site, and it gives nobody anything else.
+            if is_allowed(&open) != (*may == READERS || is_allowed(&other)) {
+                wrong.push(format!(
+                    "{letter} {method} {path} of an open site: {} {}",
+                    open.status,
+                    open.text()
+                ));
+            }
             let nowhere = scene.ask(*actor, (method, path), NOWHERE).await;
             let told = (other.status, other.text()) != (nowhere.status, nowhere.text());
             // A token whose scope allows it nowhere is told so; that tells nothing of the site.
-            let same = is_allowed(&other) || !told || matches!(actor, Actor::Token(..));
+            let same = is_allowed(&other) || !told || matches!(actor, Actor::Token(..) | Actor::Guest);
             if !same {
                 wrong.push(format!("{letter} {method} {path} is told that a site exists: {}", other.text()));
             }
@@ -157,7 +183,8 @@ fn listed() -> BTreeSet<(String, String)> {
 
 /// Whether who asked was let in: what they asked for may still be wrong or missing.
 fn is_allowed(answer: &Answer) -> bool {
-    let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();
+    let error: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let error = error["error"].as_str().unwrap_or_default().to_owned();
     match answer.status.as_u16() {
         401 => error.starts_with("E-mail address"),
         403 => false,
@@ -197,9 +224,11 @@ impl Scene {
 
     /// Sends one request about a site; both sites and the actor's role are there before.
     async fn ask(&self, actor: Actor, (method, path): (&str, &str), site: &str) -> Answer {
-        for domain in [OWN, OTHER] {
+        for (domain, visibility) in [(OWN, "members"), (OTHER, "members"), (OPEN, "public")] {
             if self.control.site(domain).is_err() {
                 self.control.add_site(domain, "UTC", Timestamp::now()).expect("added");
+                let visibility = [(Setting::Visibility, visibility.to_owned())];
+                self.control.set_site(domain, &visibility).expect("set");
             }
         }
         let header = self.credentials(actor);
@@ -224,6 +253,7 @@ impl Scene {
                 let secret = self.control.begin_session(&user, now, limits).expect("begun");
                 Some(("cookie", format!("__Host-passant={secret}")))
             }
+            Actor::Guest => Some(("authorization", format!("Bearer {}", self.pass(now)))),
             Actor::Token(scope, reach) => {
                 let site = self.control.site(OWN).expect("there");
                 let site = match reach {
@@ -234,6 +264,20 @@ impl Scene {
                 let text = self.control.create_token(&token, now).expect("made");
                 Some(("authorization", format!("Bearer {text}")))
             }
+        }
+    }
+
+    fn pass(&self, now: Timestamp) -> String {
+        let site = self.control.site(OWN).expect("there");
+        let name = format!("Link {}", self.control.share_links(&site).expect("read").len());
+        for link in self.control.share_links(&site).expect("read") {
+            self.control.remove_share_link(&site, link.id).expect("removed");
+        }
+        let link = NewShareLink { name, ..NewShareLink::default() };
+        let (_, secret) = self.control.add_share_link(&site, link, now).expect("made");
+        match self.control.open_share_link(&secret, None, now).expect("opened") {
+            Opened::Pass { pass, .. } => pass,
+            Opened::PasswordNeeded => panic!("none was set"),
         }
     }
 

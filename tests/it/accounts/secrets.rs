@@ -12,6 +12,7 @@ use super::{Browser, secret_of};
 const ADDRESS: &str = "203.0.113.77";
 const PASSWORD: &str = "canary-battery-4fd1c7";
 const NEW_PASSWORD: &str = "canary-staple-93ab20";
+const LINK_PASSWORD: &str = "canary-link-77e0b3";
 const WRONG: &str = "canary-wrong-5b7e61";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -58,6 +59,14 @@ async fn no_secret_of_a_person_is_kept_or_logged() {
     for code in confirmed["recovery_codes"].as_array().unwrap() {
         secrets.push(("recovery code", code.as_str().unwrap().to_owned()));
     }
+    let link = json!({ "site_id": "example.com", "name": "Board", "password": LINK_PASSWORD });
+    let link = ada.done(Method::PUT, "/api/v1/sites/shared-links", link).await;
+    let link = secret_of(link["url"].as_str().unwrap());
+    let opened = json!({ "link": link, "password": LINK_PASSWORD });
+    let opened = Browser::new(&passant).done(Method::POST, "/api/share", opened).await;
+    secrets.push(("shared link", link));
+    secrets.push(("pass", opened["pass"].as_str().unwrap().to_owned()));
+    secrets.push(("password of a link", LINK_PASSWORD.to_owned()));
     ada.send(Method::DELETE, "/api/session", Value::Null).await;
     let metrics = passant.admin().get("/metrics").await.text();
     passant.stop().await;

@@ -20,3 +20,13 @@ pub(crate) fn setup_link(base_url: &str, secret: &str) -> String {
 pub(crate) fn password_link(base_url: &str, secret: &str) -> String {
     format!("{base_url}/password#{secret}")
 }
+
+/// Where a site's reports are shared.
+pub(crate) fn share_link(base_url: &str, domain: &str, secret: &str) -> String {
+    format!("{base_url}/share/{domain}#{secret}")
+}
+
+/// The same in another site's frame: the number says whose.
+pub(crate) fn embed_link(base_url: &str, domain: &str, (id, secret): (u64, &str)) -> String {
+    format!("{base_url}/share/{domain}?embed={id}#{secret}")
+}

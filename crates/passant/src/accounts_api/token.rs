@@ -79,7 +79,7 @@ fn revoke(api: &AccountsApi, call: &Call) -> Outcome {
 
 /// The tokens that somebody may revoke.
 fn own(api: &AccountsApi, actor: &Actor) -> Result<Vec<Token>, Refusal> {
-    if matches!(actor, Actor::Token(_)) {
+    if matches!(actor, Actor::Token(_) | Actor::Guest(_)) {
         return Err(Refusal::NotAllowed);
     }
     let sites = api.authority.control.sites()?;

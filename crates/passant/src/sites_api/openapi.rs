@@ -32,7 +32,7 @@ pub(crate) fn describe() -> Value {
     paths.insert(
         "/api/v1/sites/{domain}/script".into(),
         json!({
-            "parameters": [domain],
+            "parameters": [domain.clone()],
             "get": operation("Shows where a site's script is, what it hashes to, and where beacons go", &[], None, &reference("Script")),
         }),
     );
@@ -58,6 +58,13 @@ pub(crate) fn describe() -> Value {
             json!({ "parameters": [id], "delete": remove }),
         );
     }
+    let events = operation(
+        "Every event of a site, one JSON object a line; broken off where it is not whole",
+        &[],
+        None,
+        &json!({ "type": "string" }),
+    );
+    paths.insert(crate::export_api::PATH.into(), json!({ "parameters": [domain], "get": events }));
     json!({
         "openapi": "3.1.0",
         "info": {

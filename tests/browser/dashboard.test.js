@@ -166,6 +166,37 @@ looking('properties are found by what events carry', { address: `?site=${SHOP}&t
   assert.deepEqual([search(page).get('property'), search(page).get('open')], ['plan', 'props'])
 })
 
+// ---- what is shared -----------------------------------------------------------------------------------------------
+
+test('a link shows its site to whoever opens it with the password, and nothing else', { timeout: 60_000 }, async () => {
+  const provisioner = passant.cli('token', 'create', '--scope', 'sites:provision')
+  const made = await fetch(`${origin}/api/v1/sites/shared-links`, {
+    method: 'PUT',
+    headers: { authorization: `Bearer ${provisioner}` },
+    body: JSON.stringify({ site_id: SHOP, name: 'Board', password: 'for everybody' })
+  })
+  const { url } = await made.json()
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-GB' })
+  try {
+    const page = await context.newPage()
+    await page.goto(url)
+    await page.fill('#password', 'for nobody')
+    await page.click('button:text-is("Open")')
+    await page.locator('.error:has-text("password")').waitFor()
+    await page.fill('#password', 'for everybody')
+    await page.click('button:text-is("Open")')
+    await filled(page)
+    const [expected] = await asked({ metrics: ['visitors', 'visits'] })
+    assert.deepEqual((await headline(page)).slice(0, 2), expected.metrics)
+    assert.equal(await page.locator('#site').count(), 0, 'other sites are not named')
+    await page.keyboard.press('D')
+    await filled(page)
+    assert.equal(new URL(page.url()).hash, new URL(url).hash, 'reloading opens the same')
+  } finally {
+    await context.close()
+  }
+})
+
 // ---- filters and the address --------------------------------------------------------------------------------------
 
 looking('a row filters everything; back, forward, reload and a pasted link show the same', {}, async (page, context) => {

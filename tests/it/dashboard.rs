@@ -50,7 +50,7 @@ async fn a_file_is_kept_for_as_long_as_its_name_says_what_is_in_it() {
     }
     let page = passant.public().get("/").await;
     assert_eq!(page.header("cache-control"), "no-cache");
-    for path in ["/setup", "/password"] {
+    for path in ["/setup", "/password", "/share/example.com"] {
         assert_eq!(passant.public().get(path).await.body, page.body, "{path}");
     }
     assert_eq!(passant.public().get("/assets/nothing.js").await.status, StatusCode::NOT_FOUND);

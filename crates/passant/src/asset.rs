@@ -19,8 +19,8 @@ use crate::built::DASHBOARD;
 use crate::encoded::Encoded;
 use crate::script::Scripts;
 
-/// Where the dashboard is opened: links that work once lead to the last two, and the dashboard looks at the path.
-const PAGES: [&str; 3] = ["/", "/setup", "/password"];
+/// Where the dashboard is opened: links lead to all but the first, and the dashboard looks at the path.
+const PAGES: [&str; 4] = ["/", "/setup", "/password", "/share/{domain}"];
 /// The one file that names the others, and which no name tells from its next version.
 const PAGE: &str = "index.html";
 const REVALIDATE: &str = "no-cache";

@@ -10,8 +10,10 @@ const TOKEN_KEY = "passant.token";
 const CLOCK_MS = 30_000;
 
 /** What the page is about: ways in first, each of which is a path or what the server says of this browser. */
-type Phase = "starting" | "token" | "login" | "setup" | "password" | "ready" | "failed";
+type Phase = "starting" | "token" | "login" | "setup" | "password" | "shared" | "ready" | "failed";
 const LINKS: readonly Phase[] = ["setup", "password"];
+/** Where a link that shares a site leads, and a site that all may read. */
+const SHARED = /^\/share\/([^/]+)\/?$/;
 
 /** What is defined for a site. */
 interface Definitions {
@@ -29,8 +31,10 @@ class Dashboard {
   readonly client = new Client();
   phase: Phase = $state("starting");
   problem = $state("");
-  /** What a link that works once carried. */
+  /** What a link carried. */
   secret = "";
+  /** The site that is shared with whoever reads this, where that is what the page is for. */
+  shared: string | null = null;
   session: Session | null = $state.raw(null);
   sites: Site[] = $state.raw([]);
   view: View = $state.raw(HOME);
@@ -72,9 +76,11 @@ class Dashboard {
   async start(): Promise<void> {
     this.view = parseView(location.search);
     this.client.onrefused = () => this.expire();
-    this.takeToken();
+    this.shared = SHARED.exec(location.pathname)?.[1] ?? null;
+    // Whoever opens a link reads by that, whatever else the browser has.
+    if (!this.shared) this.takeToken();
     window.addEventListener("hashchange", () => {
-      if (this.takeToken()) void this.open();
+      if (!this.shared && this.takeToken()) void this.open();
     });
     window.addEventListener("popstate", () => {
       this.view = parseView(location.search);
@@ -91,13 +97,28 @@ class Dashboard {
     if (!link) await this.open();
   }
 
+  /** Opens what is shared: a pass for this page alone, and the one site. */
+  async openShared(site: string, password?: string): Promise<void> {
+    const secret = location.hash.slice(1);
+    const asked = secret ? { link: secret, ...(password && { password }) } : { site_id: site };
+    const opened = await this.client.openShared(asked);
+    this.client.token = opened.pass ?? null;
+    this.sites = [{ ...opened.site, settings: {} }];
+    this.phase = "ready";
+  }
+
   async open(): Promise<void> {
     this.problem = "";
     try {
+      if (this.shared) return await this.openShared(this.shared);
       if (!this.client.token && !(await this.resume())) return;
       this.sites = await this.client.sites();
       this.phase = "ready";
     } catch (error) {
+      if (error instanceof Refused && this.shared) {
+        this.phase = "shared";
+        return;
+      }
       if (error instanceof Refused) return this.ask(this.client.token ? "This token is not valid here." : "");
       this.problem = wordsFor(error);
       this.phase = "failed";
@@ -127,6 +148,11 @@ class Dashboard {
   /** A token that was revoked, or a session that has ended, leads back to the way in. */
   private expire(): void {
     if (this.phase !== "ready") return;
+    if (this.shared) {
+      this.problem = "This link shows nothing any more, or has to be opened anew.";
+      this.phase = "failed";
+      return;
+    }
     const hadSession = this.session !== null;
     this.ask(hadSession ? "You have been signed out." : "This token is not valid any more.");
     if (hadSession) this.phase = "login";
@@ -147,6 +173,11 @@ class Dashboard {
     const { client } = this;
     const { domain } = site;
     if (this.definedFor !== domain) [this.definedFor, this.defined] = [domain, NOTHING];
+    // What its people have defined is not shared.
+    if (this.shared) {
+      this.defined = { ...NOTHING, known: true };
+      return;
+    }
     const [goals, funnels, segments, annotations] = await Promise.all([
       or(client.goals(domain)),
       or(client.funnels(domain)),
@@ -161,8 +192,10 @@ class Dashboard {
     this.view = { ...this.view, ...change };
     const address = location.pathname + formatView(this.view);
     if (address === location.pathname + location.search) return;
-    if (history === "push") window.history.pushState(null, "", address);
-    else window.history.replaceState(null, "", address);
+    // A link that is opened anew needs its secret.
+    const kept = this.shared ? address + location.hash : address;
+    if (history === "push") window.history.pushState(null, "", kept);
+    else window.history.replaceState(null, "", kept);
   }
 
   /** The address of a look at something else. */

@@ -2,7 +2,9 @@
 
 use axum::http::Method;
 use jiff::Timestamp;
-use passant_control::{Action, NewShareLink, Opened, Password, Site, Subject};
+use passant_control::{
+    Action, Actor, Decision, NewShareLink, Opened, Password, Site, Subject, decide,
+};
 use serde_json::{Value, json};
 
 use super::{AccountsApi, Needed, Outcome, Route, link};
@@ -45,7 +47,8 @@ pub(super) const ROUTES: &[Route] = &[
         path: "/api/share",
         summary: "Opens a link: answers a pass, which reads reports as a bearer token does",
         takes: &[
-            ("link", Needed::Always, "what stands after the # of the URL"),
+            ("link", Needed::Sometimes, "what stands after the # of the URL"),
+            ("site_id", Needed::Sometimes, "instead: domain of a public site, which needs no pass"),
             ("password", Needed::Sometimes, "where `password_needed` was answered"),
         ],
         run: open,
@@ -85,7 +88,7 @@ fn remove(api: &AccountsApi, call: &Call) -> Outcome {
 
 fn open(api: &AccountsApi, call: &Call) -> Outcome {
     let (control, now) = (&api.authority.control, api.authority.now());
-    let secret = call.parameters.needed("link", "open it")?;
+    let Some(secret) = call.parameters.text("link")? else { return open_public(api, call) };
     let password = call.parameters.text("password")?.map(Password::shown);
     // Who shows a password may be guessing; who shows none gets at most a pass, and there is no limit on those.
     let guess = password.is_some().then(|| format!("link {secret}"));
@@ -100,10 +103,25 @@ fn open(api: &AccountsApi, call: &Call) -> Outcome {
             }
             let sites = control.sites()?;
             let site = sites.iter().find(|site| site.id == link.site_id).ok_or(Refusal::LinkGone)?;
-            let site = json!({ "domain": site.domain, "timezone": site.timezone });
-            Ok(json!({ "pass": pass, "expires_at": ends.to_string(), "site": site }).into())
+            Ok(json!({ "pass": pass, "expires_at": ends.to_string(), "site": shown(site) }).into())
         }
     }
+}
+
+/// What a page has to know of a site that all may read.
+fn open_public(api: &AccountsApi, call: &Call) -> Outcome {
+    let domain = call.parameters.needed("site_id", "open a public site, or `link` to open a link")?;
+    // One that is not there and one that is not public look the same.
+    let unknown = || Refusal::Unknown("public site");
+    let site = api.authority.control.site(&domain).map_err(|_| unknown())?;
+    match decide(&Actor::Stranger, Action::ReadReports, Subject::Site(&site)) {
+        Decision::Allowed | Decision::AllowedAsPublic => Ok(json!({ "site": shown(&site) }).into()),
+        Decision::Hidden | Decision::Refused => Err(unknown()),
+    }
+}
+
+fn shown(site: &Site) -> Value {
+    json!({ "domain": site.domain, "timezone": site.timezone })
 }
 
 fn site(api: &AccountsApi, call: &Call) -> Result<Site, Refusal> {

@@ -43,6 +43,13 @@ export interface Session {
   sites: { domain: string; role: string }[];
 }
 
+/** What a link opens. */
+export interface Shared {
+  /** What to ask with; a site that all may read needs none. */
+  pass?: string;
+  site: { domain: string; timezone: string };
+}
+
 interface Call {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
@@ -81,6 +88,11 @@ export class Client {
   /** Sets a password by the secret of a link. */
   async choosePassword(chosen: { token: string; password: string; name?: string }): Promise<void> {
     await this.read(await this.send("/api/password", { method: "POST", body: chosen }));
+  }
+
+  /** Opens a link that shares a site, or a site that all may read. */
+  async openShared(asked: { link: string; password?: string } | { site_id: string }): Promise<Shared> {
+    return (await this.read(await this.send("/api/share", { method: "POST", body: asked }))).json() as Promise<Shared>;
   }
 
   async signOut(): Promise<void> {
@@ -143,7 +155,8 @@ export class Client {
     return this.json("/api/v2/journeys", { method: "POST", body: question, signal });
   }
 
-  live(site: string, signal?: AbortSignal): Promise<number> {
+  /** Null where it is too few to be told. */
+  live(site: string, signal?: AbortSignal): Promise<number | null> {
     return this.json(`/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`, { signal });
   }
 

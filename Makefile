@@ -53,15 +53,15 @@ FUZZ_CASES ?= 20000
 SOAK_MINUTES ?=
 SOAK_FAULTS  ?=
 SOAK_REPORT  ?= docs/reliability.md
-# and how many random questions are compared with the reference before; 0 for none.
-SOAK_QUESTIONS ?= 100000
+# Questions of `make questions`, which `make soak` asks too: each of the store and of a naive replay; 0 for none.
+QUESTIONS    ?= 100000
 
 export CARGO_TERM_PROGRESS_WHEN ?= auto
 
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test setup-clients assets build run test check check-format check-lints test-rust \
-        test-tracker test-dashboard test-browser test-compose openapi size bench soak soak-questions fuzz properties fmt clean \
+        test-tracker test-dashboard test-browser test-compose openapi size bench soak questions fuzz properties fmt clean \
         build-fail-points
 
 all: help
@@ -255,17 +255,17 @@ bench: build ## measure; what is measured and how stands in benches/README.md
 	$(call say,measuring the demo site: load time and disk and memory)
 	@$(CARGO) run --release --locked -p passant-benches -- demo
 
-soak: build-fail-points soak-questions ## every fault a great many times; goes on where the last soak of this build ended
+soak: build-fail-points questions ## every fault a great many times; goes on where the last soak of this build ended
 	$(call say,soaking $(BINARY); counts go to target/soak and $(SOAK_REPORT))
 	@$(CARGO) build --release --locked -p passant-faults --bin soak
 	@exec $(TARGET_DIR)/release/soak --state $(TARGET_DIR)/soak/state.json --report $(SOAK_REPORT) \
 		$(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) $(if $(SOAK_FAULTS),--faults $(SOAK_FAULTS))
 
-soak-questions: build
-ifneq ($(SOAK_QUESTIONS),0)
-	$(call say,comparing $(SOAK_QUESTIONS) random questions with the reference)
-	@PASSANT_TEST_QUESTIONS=$(SOAK_QUESTIONS) $(CARGO) test --release --locked -p passant-tests --test it -- \
-		--exact query::answers_what_a_naive_replay_answers
+questions: build ## random questions, QUESTIONS of them, each answered from events, from roll-ups and by a naive replay; PASSANT_TEST_SEED=1 asks others
+ifneq ($(QUESTIONS),0)
+	$(call say,asking $(QUESTIONS) questions both ways)
+	@PASSANT_TEST_QUESTIONS=$(QUESTIONS) $(CARGO) test --release --locked -p passant-tests --test it -- --nocapture \
+		query::answers_what_a_naive_replay_answers query::rollups::answer_what_events_answer
 endif
 
 # libFuzzer, led by coverage that stable Rust can count; a target directory of its own, since all is built differently.

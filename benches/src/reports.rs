@@ -24,6 +24,8 @@ const EVENTS_OF_VISIT: u64 = 4;
 /// The kernel counts CPU in steps of 10 ms: so many times make that a small part.
 const TIMES: u32 = 20;
 const ZONE: &str = "Europe/Berlin";
+/// The days are rolled up while they are loaded, and for some minutes after.
+const ROLLED_UP_WITHIN: Duration = Duration::from_secs(1_800);
 /// Merges of what was just loaded are no part of a report.
 const REST: Duration = Duration::from_secs(10);
 
@@ -122,6 +124,20 @@ impl Cost {
     }
 }
 
+/// Waits until the server has rolled up all closed days.
+async fn rolled_up(server: &Server) -> Result<()> {
+    let began = Instant::now();
+    loop {
+        let status: Value = serde_json::from_str(&server.command(&["rollup", "status", "--json"]).await?)?;
+        if status["closed_days"].as_u64() > Some(0) && status["closed_days"] == status["rolled_days"] {
+            break;
+        }
+        ensure!(began.elapsed() < ROLLED_UP_WITHIN, "the days are not rolled up: {status}");
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    Ok(())
+}
+
 impl Bench {
     async fn open(place: &Place, events: u64, privacy_floor: u32) -> Result<Self> {
         let server = Server::passant(place, Kind::Forgetful, &[]).await?;
@@ -143,6 +159,7 @@ impl Bench {
                 .param("visits", events / DAYS / EVENTS_OF_VISIT);
             store.execute(&statement).await?;
         }
+        rolled_up(&server).await?;
         tokio::time::sleep(REST).await;
         let held = store::on_disk(&store).await?;
         let size = vec![held.rows.to_string(), held.parts.to_string(), format!("{:.1}", held.each())];

@@ -20,5 +20,6 @@ mod limits;
 mod operations;
 mod privacy;
 mod query;
+mod rollup;
 mod store;
 mod visits;

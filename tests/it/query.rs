@@ -5,6 +5,7 @@ mod floor;
 mod hostile;
 mod questions;
 mod reference;
+mod rollups;
 mod traffic;
 mod views;
 
@@ -12,7 +13,9 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use passant_query::{Access, Answer, Goal, QueryState, Report, ReportRow, Request, Site, explore::Kind, sql};
+use passant_query::{
+    Access, Answer, Goal, QueryState, Report, ReportRow, Request, Site, explore::Kind, rollup::Rollups, sql,
+};
 use passant_store::{Statement, Store};
 use passant_tests::TestEngine;
 use proptest::{
@@ -53,7 +56,12 @@ fn now() -> Timestamp {
 }
 
 fn state(store: &Store) -> QueryState {
-    QueryState { store: store.clone(), access: Arc::new(Open), clock: now }
+    QueryState {
+        store: store.clone(),
+        rollups: Rollups::new(store.clone()),
+        access: Arc::new(Open),
+        clock: now,
+    }
 }
 
 /// The rows and the total of a question's answer.

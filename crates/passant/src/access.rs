@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
 use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Scope, Share, Subject, decide};
 use passant_ingest::{NamedBy, Sender, SiteTable, Sites, TokenHash};
+use passant_query::rollup::Zones;
 use passant_query::{Filter, Goal, GoalKind, PagePattern, Reader, Segment};
 use serde_json::Value;
 
@@ -61,6 +62,14 @@ fn timezone(site: &passant_control::Site) -> Option<TimeZone> {
         );
     }
     found.ok()
+}
+
+/// The time zones of the sites, for what is added up by their days.
+///
+/// # Errors
+/// When the control data cannot be read.
+pub(crate) fn zones(control: &Control) -> passant_control::Result<Zones> {
+    Ok(control.sites()?.iter().filter_map(|site| Some((site.id, timezone(site)?))).collect())
 }
 
 /// Keeps `sites` as the control data has them, for ever.

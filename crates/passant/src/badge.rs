@@ -36,7 +36,7 @@ async fn badge(State(state): State<Arc<QueryState>>, Path(file): Path<String>) -
         Err(_) => return StatusCode::NOT_FOUND.into_response(),
     };
     // Today among them, or the badge of a new site says 0 for a day; by dates, so that the answer is remembered.
-    let today = (state.clock)().to_zoned(site.time_zone.clone()).date();
+    let today = site.time_zone.to_datetime((state.clock)()).date();
     let days = [today.saturating_sub((DAYS - 1).days()), today].map(|day| day.to_string());
     let question = json!({ "site_id": domain, "date_range": days, "metrics": ["visitors"] });
     let answered = match Request::parse(&question) {

@@ -1,6 +1,7 @@
 //! The command line: what can be said, with examples. What is done about it stands in `command`.
 
 mod definition;
+mod rollup;
 mod site_set;
 mod user;
 
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use passant_control::SCRIPT_OPTIONS;
 
 pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
+pub(crate) use rollup::Rollup;
 pub(crate) use site_set::SiteSet;
 pub(crate) use user::{NewUser, User};
 
@@ -88,6 +90,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Write a site's events, one JSON object a line, to standard output
     Export(Export),
+    /// Show and rebuild what is added up of closed days (serve does this by itself)
+    #[command(subcommand)]
+    Rollup(Rollup),
     /// Read the configuration, say what is wrong with it, and stop
     CheckConfig,
     /// Bring the store's tables to this version, and stop

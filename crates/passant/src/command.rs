@@ -1,6 +1,7 @@
 //! What each command does.
 
 mod definition;
+mod rollup;
 mod user;
 
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -65,6 +66,10 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Export(options) => {
             log::start_quiet();
             runtime()?.block_on(export(&Session::open(config, place)?, &options))
+        }
+        Command::Rollup(command) => {
+            log::start_quiet();
+            runtime()?.block_on(rollup::run(&Session::open(config, place)?, command))
         }
         Command::Migrate => {
             log::start_quiet();

@@ -42,10 +42,10 @@ async fn erase(
     store: &Store,
     (site, now): (RemovedSite, Timestamp),
 ) -> anyhow::Result<()> {
-    let events = store.site_events(site.id).await?;
-    if events > 0 {
+    let rows = store.site_rows(site.id).await?;
+    if rows > 0 {
         store.delete_site(site.id).await?;
-        tracing::info!(site = site.id, events, "the events of a removed site are erased");
+        tracing::info!(site = site.id, rows, "the events of a removed site are erased");
     } else if now.duration_since(site.removed_at) > KEPT {
         control.forget_removed_site(site.id)?;
     }

@@ -12,6 +12,12 @@ pub(crate) fn events(total: u64, doing: &str) -> ProgressBar {
     started(ProgressBar::new(total), style, doing)
 }
 
+/// A bar over days, of which the number is told later.
+pub(crate) fn days(doing: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar:.cyan} {pos}/{len} days  {eta}");
+    started(ProgressBar::new(0), style, doing)
+}
+
 /// A bar over the bytes of a file.
 pub(crate) fn bytes(total: u64, doing: &str) -> ProgressBar {
     let style =

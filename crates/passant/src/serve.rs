@@ -17,6 +17,7 @@ use passant_control::Control;
 use passant_ingest::{
     Collector, DayKeys, Metrics, Outlets, Pipeline, PrefixBits, Presence, Proxies, Shipper,
 };
+use passant_query::rollup::{self, Rollups};
 use passant_spool::{Segments, Spool};
 use passant_store::{AnswerSource, Endpoint, Store};
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
@@ -303,7 +304,9 @@ fn pages(role: Role, tracker: &Tracker, (store, reading): (&Store, Store), accou
     }
     let authority = accounts.authority().clone();
     let access = Arc::new(ReportAccess(authority.clone()));
-    let state = passant_query::QueryState { store: reading, access, clock: ground::now };
+    let rollups = Rollups::new(store.clone());
+    tokio::spawn(roll_up(rollups.clone(), authority.control.clone()));
+    let state = passant_query::QueryState { store: reading, rollups, access, clock: ground::now };
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
     tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));
@@ -334,6 +337,18 @@ fn offer_setup(control: &Control, base_url: &str) -> Result<()> {
         let _ = writeln!(std::io::stdout(), "There is no owner yet. Become one at {link}");
     }
     Ok(())
+}
+
+/// Adds closed days up in the background, for ever.
+async fn roll_up(rollups: Rollups, control: Arc<Control>) {
+    let zones = move || match access::zones(&control) {
+        Ok(zones) => Some(zones),
+        Err(error) => {
+            tracing::warn!(%error, "the sites cannot be read; days are rolled up later");
+            None
+        }
+    };
+    rollup::follow(rollups, zones, ground::now).await;
 }
 
 fn bind(config: &Config, registry: &Registry, threads: &ServingThreads) -> Result<(Server, Server)> {

@@ -29,6 +29,7 @@ use crate::{
     report::{Report, Site},
     request::Request,
     response::{Answer, ReportRow},
+    rollup::Rollups,
     sql,
     v1::{self, Params},
 };
@@ -48,6 +49,8 @@ pub trait Access: Send + Sync {
 pub struct QueryState {
     /// Where the events are.
     pub store: Store,
+    /// What of them is added up already.
+    pub rollups: Rollups,
     /// Who may read what.
     pub access: Arc<dyn Access>,
     /// What time it is.
@@ -274,25 +277,35 @@ impl QueryState {
     async fn ask<'a>(&self, request: &'a Request, report: &'a Report) -> Result<Answer<'a>> {
         let compared = request.include.comparisons;
         let compared = compared.map(|comparison| report.compared(&comparison, (self.clock)())).transpose()?;
-        let rows: Vec<ReportRow> = self.store.fetch_once(&sql::report(report)).await?;
+        let rows = self.rows(report).await?;
         let total_rows = match rows.first() {
             Some(row) => row.total_rows,
             // Beyond the last page no row is left to carry the total.
             None if request.include.total_rows && report.offset > 0 => {
                 let first = Report { limit: 1, offset: 0, ..report.clone() };
-                let rows: Vec<ReportRow> = self.store.fetch_once(&sql::report(&first)).await?;
+                let rows = self.rows(&first).await?;
                 rows.first().map_or(0, |row| row.total_rows)
             }
             None => 0,
         };
         let compared = match compared {
             Some(before) => {
-                let rows = self.store.fetch_once(&sql::report(&before)).await?;
+                let rows = self.rows(&before).await?;
                 Some((before, rows))
             }
             None => None,
         };
         Ok(Answer { request, report, rows, total_rows, compared })
+    }
+
+    /// The rows of a report, from roll-ups where they hold them.
+    async fn rows(&self, report: &Report) -> Result<Vec<ReportRow>> {
+        let (report, version) = self.rollups.roll(report).await;
+        let statement = sql::report(&report);
+        Ok(match version {
+            Some(version) => self.store.fetch_once_at(&statement, version).await?,
+            None => self.store.fetch_once(&statement).await?,
+        })
     }
 
     /// Refuses a pattern that the store cannot compile, by its path; a range without events would not tell.

@@ -21,6 +21,8 @@ mod period;
 mod report;
 mod request;
 mod response;
+/// Closed days, added up once.
+pub mod rollup;
 /// Reports as SQL statements.
 pub mod sql;
 mod table;
@@ -35,6 +37,6 @@ pub use goal::{Goal, GoalKind, PagePattern, Segment};
 pub use metric::Metric;
 pub use openapi::document as openapi;
 pub use period::{Bucket, DateRange, Interval, Range};
-pub use report::{Floor, FloorReason, PRIVACY_FLOOR_VISITORS, Reader, Report, Site};
+pub use report::{Floor, FloorReason, PRIVACY_FLOOR_VISITORS, Reader, Report, Rolled, Site};
 pub use request::{Direction, Include, LIMIT_MAX, Order, OrderBy, Request};
 pub use response::{Answer, ReportRow};

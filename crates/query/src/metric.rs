@@ -195,45 +195,54 @@ pub(crate) struct MeasureFacts {
     pub(crate) argument: &'static str,
     /// Rows that count, if not all do.
     pub(crate) condition: Option<&'static str>,
+    /// The column of `daily` that holds it. What counts visits on a page is not the sum of days: a visit may see the page
+    /// before midnight and after.
+    pub(crate) rolled: Option<&'static str>,
+}
+
+/// The measures that `daily` has columns of, one a column.
+pub(crate) fn held_measures() -> impl Iterator<Item = Measure> {
+    let held = |facts: &&MeasureFacts| facts.rolled.is_some() && facts.measure != Measure::BounceVisits;
+    MEASURES.0.iter().filter(held).map(|facts| facts.measure)
 }
 
 /// Every measure.
 #[rustfmt::skip]
 static MEASURES: Table<MeasureFacts> = Table(&[
     MeasureFacts { measure: Measure::Visitors, name: "visitor_count", scope: Scope::Events,
-        function: "uniqExact", argument: "visitor_id", condition: None },
+        function: "uniqExact", argument: "visitor_id", condition: None, rolled: Some("visitors") },
     MeasureFacts { measure: Measure::Pageviews, name: "pageview_count", scope: Scope::Events,
-        function: "count", argument: "", condition: Some("name = 'pageview'") },
+        function: "count", argument: "", condition: Some("name = 'pageview'"), rolled: Some("pageviews") },
     MeasureFacts { measure: Measure::Events, name: "event_count", scope: Scope::Events,
-        function: "count", argument: "", condition: Some("name != 'engagement'") },
+        function: "count", argument: "", condition: Some("name != 'engagement'"), rolled: Some("events") },
     MeasureFacts { measure: Measure::SeenVisits, name: "seen_visit_count", scope: Scope::Events,
-        function: "uniqExact", argument: "visit_id", condition: None },
+        function: "uniqExact", argument: "visit_id", condition: None, rolled: None },
     MeasureFacts { measure: Measure::EngagementMs, name: "engagement_ms", scope: Scope::Events,
-        function: "sum", argument: "engagement_time_ms", condition: Some("name = 'engagement'") },
+        function: "sum", argument: "engagement_time_ms", condition: Some("name = 'engagement'"), rolled: None },
     MeasureFacts { measure: Measure::EngagedVisits, name: "engaged_visit_count", scope: Scope::Events,
-        function: "uniqExact", argument: "visit_id", condition: Some("name = 'engagement' AND engagement_time_ms > 0") },
+        function: "uniqExact", argument: "visit_id", condition: Some("name = 'engagement' AND engagement_time_ms > 0"), rolled: None },
     MeasureFacts { measure: Measure::Revenue, name: "revenue_sum", scope: Scope::Events,
-        function: "sum", argument: "revenue_amount", condition: None },
+        function: "sum", argument: "revenue_amount", condition: None, rolled: None },
     MeasureFacts { measure: Measure::RevenueEvents, name: "revenue_event_count", scope: Scope::Events,
-        function: "count", argument: "", condition: None },
+        function: "count", argument: "", condition: None, rolled: None },
     MeasureFacts { measure: Measure::ForeignEvents, name: "foreign_event_count", scope: Scope::Events,
-        function: "count", argument: "", condition: None },
+        function: "count", argument: "", condition: None, rolled: None },
     MeasureFacts { measure: Measure::Visits, name: "visit_count", scope: Scope::Visits,
-        function: "sum", argument: "visits", condition: None },
+        function: "sum", argument: "visits", condition: None, rolled: Some("visits") },
     MeasureFacts { measure: Measure::DurationSeconds, name: "visit_seconds", scope: Scope::Visits,
-        function: "sum", argument: "duration_seconds", condition: None },
+        function: "sum", argument: "duration_seconds", condition: None, rolled: Some("duration_seconds") },
     MeasureFacts { measure: Measure::Bounces, name: "bounce_count", scope: Scope::Visits,
-        function: "sum", argument: "bounces", condition: None },
+        function: "sum", argument: "bounces", condition: None, rolled: Some("bounces") },
     MeasureFacts { measure: Measure::BounceVisits, name: "bounce_visit_count", scope: Scope::Visits,
-        function: "sum", argument: "visits", condition: None },
+        function: "sum", argument: "visits", condition: None, rolled: Some("visits") },
     MeasureFacts { measure: Measure::Depths, name: "depth_sum", scope: Scope::Depths,
-        function: "sum", argument: "depth", condition: None },
+        function: "sum", argument: "depth", condition: None, rolled: None },
     MeasureFacts { measure: Measure::DepthVisits, name: "depth_visit_count", scope: Scope::Depths,
-        function: "count", argument: "", condition: None },
+        function: "count", argument: "", condition: None, rolled: None },
     MeasureFacts { measure: Measure::Exits, name: "exit_count", scope: Scope::Exits,
-        function: "sum", argument: "visits", condition: None },
+        function: "sum", argument: "visits", condition: None, rolled: None },
     MeasureFacts { measure: Measure::ExitViews, name: "exit_view_count", scope: Scope::Views,
-        function: "count", argument: "", condition: Some("name = 'pageview'") },
+        function: "count", argument: "", condition: Some("name = 'pageview'"), rolled: None },
 ]);
 
 impl Row for Facts {

@@ -65,6 +65,16 @@ pub struct Bucket {
     pub label: String,
 }
 
+/// One site-local day, as instants: 23 to 25 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Day {
+    pub(crate) date: Date,
+    /// Its first second, since 1970.
+    pub(crate) starts: u32,
+    /// The first second after it.
+    pub(crate) ends: u32,
+}
+
 /// Most days a `…d` range may span, and most months a `…mo` range may.
 const DAYS_MAX: u16 = 5_000;
 const MONTHS_MAX: u16 = 100;
@@ -76,6 +86,34 @@ const AUTOMATIC: &[(i64, Interval)] =
 const DATE_LEN: usize = 10;
 /// The instants that a row's `DateTime` column can hold.
 const INSTANT_MAX_SECONDS: i64 = u32::MAX as i64;
+
+impl Day {
+    /// The day of a date; none where the zone skipped the date, or no row can hold it.
+    pub(crate) fn of(date: Date, time_zone: &TimeZone) -> Option<Self> {
+        let second = |instant: Timestamp| u32::try_from(instant.as_second()).ok();
+        let starts = second(day_start(date, time_zone)?)?;
+        let ends = second(day_start(date.tomorrow().ok()?, time_zone)?)?;
+        (starts < ends).then_some(Self { date, starts, ends })
+    }
+
+    /// The date that an instant, in seconds since 1970, lies in.
+    pub(crate) fn date_at(seconds: u32, time_zone: &TimeZone) -> Date {
+        let instant = Timestamp::from_second(i64::from(seconds)).unwrap_or(Timestamp::UNIX_EPOCH);
+        time_zone.to_datetime(instant).date()
+    }
+
+    /// The day before.
+    pub(crate) fn previous(&self, time_zone: &TimeZone) -> Option<Self> {
+        let before = Self::date_at(self.starts.checked_sub(1)?, time_zone);
+        Self::of(before, time_zone)
+    }
+
+    /// Its date in days since 1970, as the store counts them.
+    pub(crate) fn number(&self) -> u16 {
+        let days = Date::constant(1970, 1, 1).until(self.date).map_or(0, |span| span.get_days());
+        u16::try_from(days).unwrap_or(0)
+    }
+}
 
 impl DateRange {
     /// The range of this word (`day`, `7d`, `12mo` …).
@@ -153,6 +191,18 @@ impl Range {
     pub(crate) fn of_instants(from: Timestamp, to: Timestamp, time_zone: &TimeZone) -> Option<Self> {
         let holds = from < to && from.as_second() >= 0 && to.as_second() <= INSTANT_MAX_SECONDS;
         holds.then(|| Self { from, to, time_zone: time_zone.clone() })
+    }
+
+    /// The days that lie in it as a whole, in order.
+    pub(crate) fn whole_days(&self) -> Vec<Day> {
+        let date = self.time_zone.to_datetime(self.from).date();
+        let (from, to) = (self.from.as_second(), self.to.as_second());
+        let days = date.series(1.day()).map_while(|date| {
+            let begun = day_start(date, &self.time_zone)?.as_second() < to;
+            begun.then(|| Day::of(date, &self.time_zone))
+        });
+        let whole = |day: &Day| i64::from(day.starts) >= from && i64::from(day.ends) <= to;
+        days.flatten().filter(whole).collect()
     }
 
     /// Its first and last date, where it is made of whole days.

@@ -102,6 +102,26 @@ pub struct Report {
     pub offset: u64,
     /// The privacy floor, where it holds.
     pub floor: Option<Floor>,
+    /// The days of the range that are read from their roll-ups; without any, all is read from the events.
+    pub rolled: Option<Rolled>,
+}
+
+/// Days that are read from their roll-ups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rolled {
+    pub(crate) days: Vec<RolledDay>,
+    /// What of the range they leave, in order: from the first second to the one after the last.
+    pub(crate) rest: Vec<(u32, u32)>,
+}
+
+/// One day and its build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RolledDay {
+    /// The date, in days since 1970.
+    pub(crate) number: u16,
+    /// First second of the day.
+    pub(crate) starts: u32,
+    pub(crate) build: u64,
 }
 
 /// The fewest visitors that a row may speak of, and why that holds.
@@ -202,6 +222,7 @@ impl Report {
         check_goals(&filters, &site.goals)?;
         let report = Self {
             floor: Floor::of(site, &filters),
+            rolled: None,
             site: site.clone(),
             range,
             metrics: request.metrics.clone(),
@@ -226,7 +247,16 @@ impl Report {
             _ => None,
         });
         let buckets = interval.map(|interval| range.buckets(interval)).unwrap_or_default();
-        Ok(Self { range, buckets, limit: COMPARED_ROWS_MAX, offset: 0, ..self.clone() })
+        Ok(Self { range, buckets, limit: COMPARED_ROWS_MAX, offset: 0, rolled: None, ..self.clone() })
+    }
+
+    /// What of its range is read from the events, in seconds since 1970.
+    pub(crate) fn stretches(&self) -> Vec<(u32, u32)> {
+        let second = |instant: Timestamp| u32::try_from(instant.as_second()).unwrap_or(0);
+        match &self.rolled {
+            None => vec![(second(self.range.from), second(self.range.to))],
+            Some(rolled) => rolled.rest.clone(),
+        }
     }
 
     /// The goals that its top-level filters let through; all without such filters.

@@ -10,7 +10,9 @@
 mod explore;
 mod fold;
 mod predicate;
+pub(crate) mod rolled;
 mod scan;
+mod window;
 
 use jiff::Timestamp;
 use passant_store::{Param, Statement};
@@ -26,6 +28,7 @@ pub use self::explore::exploration;
 use self::{
     fold::Fold,
     scan::{Coverage, Scan},
+    window::Window,
 };
 
 /// The store gives a question up after this long; nobody waits longer for a dashboard.
@@ -44,12 +47,8 @@ pub fn report(report: &Report) -> Statement {
     let measures = measures(report);
     let mut params = Params::default();
     params.bind("site", report.site.id);
-    params.bind("from", seconds(report.range.from));
-    params.bind("to", seconds(report.range.to));
-    let scans: Vec<String> = coverages(report, &measures)
-        .into_iter()
-        .map(|coverage| Scan::new(report, coverage).render(&measures, &mut params))
-        .collect();
+    Window::bind(report, &mut params);
+    let scans = scans(report, &measures, &mut params);
     let values: Vec<_> =
         report.metrics.iter().map(|metric| value(report, *metric, (&measures, &mut params))).collect();
     let names: Vec<_> = report.metrics.iter().map(|metric| metric.name()).collect();
@@ -79,6 +78,19 @@ pub fn report(report: &Report) -> Statement {
     params.bind("limit", report.limit);
     params.bind("offset", report.offset);
     params.statement(sql)
+}
+
+/// The scans of the events, unless roll-ups cover the whole range, and that of the roll-ups.
+fn scans(report: &Report, measures: &[Measure], params: &mut Params) -> Vec<String> {
+    let coverages = if reads_events(report) { coverages(report, measures) } else { Vec::new() };
+    let events = coverages.into_iter().map(|coverage| Scan::new(report, coverage).render(measures, params));
+    let mut scans: Vec<String> = events.collect();
+    scans.extend(report.rolled.as_ref().map(|rolled| rolled::render(report, rolled, measures, params)));
+    scans
+}
+
+fn reads_events(report: &Report) -> bool {
+    report.rolled.as_ref().is_none_or(|rolled| !rolled.rest.is_empty())
 }
 
 /// How many visitors were seen in the last five minutes, as `visitors: UInt64`.
@@ -201,7 +213,7 @@ fn value(report: &Report, metric: Metric, (measures, params): (&[Measure], &mut 
     };
     let mut formula = formula.to_owned();
     if formula.contains(metric::TOTAL) {
-        formula = formula.replace(metric::TOTAL, &visitors(report, Vec::new(), params));
+        formula = formula.replace(metric::TOTAL, &total(report, params));
     }
     if formula.contains(metric::ALL) || (formula.contains(metric::GROUP) && plain_groups(report).is_empty()) {
         let all = visitors(&without_goals(report), Vec::new(), params);
@@ -223,6 +235,13 @@ fn value(report: &Report, metric: Metric, (measures, params): (&[Measure], &mut 
         }
     }
     format!("toNullable(toFloat64({formula}))")
+}
+
+/// Distinct visitors of a report.
+fn total(report: &Report, params: &mut Params) -> String {
+    let Some(rolled) = &report.rolled else { return visitors(report, Vec::new(), params) };
+    let events = reads_events(report).then(|| visitors(report, Vec::new(), params));
+    rolled::visitors(report, rolled, events, params)
 }
 
 /// Distinct visitors of a report in these of its groups.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clickhouse::query::RowCursor;
-use clickhouse::{Client, Compression, Row, RowOwned, RowRead};
+use clickhouse::{Client, Compression, Row, RowOwned, RowRead, RowWrite};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::Deserialize;
@@ -213,6 +213,11 @@ impl Store {
         query
     }
 
+    /// The same store without the limits for what people ask: for our own statements, which are short.
+    pub(crate) fn without_limits(&self) -> Self {
+        Self { reading: None, ..self.clone() }
+    }
+
     fn in_database(&self) -> Client {
         self.client.clone().with_database(&self.database)
     }
@@ -251,6 +256,19 @@ impl Store {
             .with_setting("async_insert", "0");
         for piece in batch.native(month) {
             insert.send(piece).await?;
+        }
+        Ok(insert.end().await?)
+    }
+
+    pub(crate) async fn insert_rows<T>(&self, table: &str, rows: &[T]) -> Result<()>
+    where
+        T: RowOwned + RowWrite,
+    {
+        let client = self.in_database().with_compression(Compression::None);
+        let insert = client.insert::<T>(table).await?.with_timeouts(self.insert_timeout, self.insert_timeout);
+        let mut insert = insert.with_setting("async_insert", "0");
+        for row in rows {
+            insert.write(row).await?;
         }
         Ok(insert.end().await?)
     }

@@ -3,6 +3,7 @@
 
 use crate::batch::Batch;
 use crate::client::Store;
+use crate::daily::deletion;
 use crate::error::Result;
 use crate::statement::Statement;
 
@@ -25,27 +26,28 @@ impl Store {
         Ok(table)
     }
 
-    /// How many rows a site has.
+    /// How many rows a site has, in all tables.
     ///
     /// # Errors
     /// See [`crate::Error`].
-    pub async fn site_events(&self, site_id: u32) -> Result<u64> {
+    pub async fn site_rows(&self, site_id: u32) -> Result<u64> {
         let count = Statement::new(
-            "/* store: events of a site */ SELECT count() AS events FROM events WHERE site_id = {site:UInt32}",
+            "/* store: rows of a site */ SELECT sum(rows) AS rows FROM (\
+             SELECT count() AS rows FROM events WHERE site_id = {site:UInt32} \
+             UNION ALL SELECT count() FROM daily WHERE site_id = {site:UInt32} \
+             UNION ALL SELECT count() FROM daily_builds WHERE site_id = {site:UInt32})",
         )
         .param("site", site_id);
         Ok(self.fetch::<u64>(&count).await?.first().copied().unwrap_or_default())
     }
 
-    /// Removes every row of a site.
+    /// Removes every row of a site, in all tables.
     ///
     /// # Errors
     /// See [`crate::Error`].
     pub async fn delete_site(&self, site_id: u32) -> Result<()> {
-        let delete = Statement::new("ALTER TABLE events DELETE WHERE site_id = {site:UInt32}")
-            .param("site", site_id)
-            .setting("mutations_sync", "1");
-        self.execute(&delete).await
+        self.execute(&deletion("events", "site_id = {site:UInt32}").param("site", site_id)).await?;
+        self.delete_site_daily(site_id).await
     }
 }
 
@@ -84,9 +86,7 @@ impl ImportTable {
     /// See [`crate::Error`].
     pub async fn give_up(&self) -> Result<()> {
         self.drop_table().await?;
-        let delete = Statement::new("ALTER TABLE events DELETE WHERE import_id = {import:UInt32}")
-            .param("import", self.id)
-            .setting("mutations_sync", "1");
+        let delete = deletion("events", "import_id = {import:UInt32}").param("import", self.id);
         self.store.execute(&delete).await
     }
 

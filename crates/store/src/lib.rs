@@ -5,10 +5,12 @@
 
 mod batch;
 mod client;
+mod daily;
 mod error;
 mod event_row;
 mod import;
 mod migrate;
+mod parts;
 mod reading;
 mod rows;
 mod site_name;
@@ -17,10 +19,12 @@ mod statement;
 pub use batch::{Batch, Column, columns};
 pub use clickhouse::Row;
 pub use client::{Config, Endpoint, EndpointError, Engine, Rows, Store};
+pub use daily::{DailyBuild, DailyRow};
 pub use error::{Cost, Error, Result};
 pub use event_row::{EventRow, Origin, VisitFacts};
 pub use import::ImportTable;
 pub use migrate::{Migration, MigrationReport, migrations};
+pub use parts::{Part, PartSlot, Parts, SLOT_SECONDS};
 pub use reading::{AnswerSource, ReadConfig, ReadConfigError, Remembered};
 pub use rows::{OpenVisit, StoredEvent};
 pub use site_name::SiteName;

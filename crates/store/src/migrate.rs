@@ -36,6 +36,7 @@ pub const fn migrations() -> &'static [Migration] {
     &[
         Migration { version: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
         Migration { version: 2, name: "views", sql: include_str!("../migrations/0002_views.sql") },
+        Migration { version: 3, name: "daily", sql: include_str!("../migrations/0003_daily.sql") },
     ]
 }
 

@@ -22,7 +22,7 @@ use quick_cache::sync::Cache;
 use serde::Deserialize;
 
 use crate::client::Store;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::statement::Statement;
 
 /// The `[query]` section: what a report may cost, and how much of what was answered is remembered.
@@ -159,8 +159,19 @@ impl Store {
     /// # Errors
     /// See [`Error`]; [`Error::TooCostly`] for what a limit forbids.
     pub async fn fetch_once<T: Remembered>(&self, statement: &Statement) -> Result<Vec<T>> {
+        if self.reading.is_none() {
+            return self.fetch(statement).await;
+        }
+        self.fetch_once_at(statement, self.data_version().await?).await
+    }
+
+    /// The same for who knows the version of the data, and has learned it since the question arrived.
+    ///
+    /// # Errors
+    /// As [`Self::fetch_once`].
+    pub async fn fetch_once_at<T: Remembered>(&self, statement: &Statement, version: u64) -> Result<Vec<T>> {
         let Some(reading) = &self.reading else { return self.fetch(statement).await };
-        let key = key(statement, self.data_version().await?);
+        let key = key(statement, version);
         if let Some(kept) = reading.kept.as_ref().and_then(|kept| kept.get(&key))
             && let Ok(rows) = kept.rows.downcast::<Vec<T>>()
         {
@@ -204,23 +215,6 @@ impl Store {
             under_way.insert(key, weak);
         }
         (answering, AnswerSource::Store)
-    }
-
-    /// Which data the store holds: another number after anything has changed what reports read.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn data_version(&self) -> Result<u64> {
-        // An import's own table is not read by reports until its parts are attached to theirs.
-        let version = Statement::new(
-            "/* store: version of the data */ SELECT groupBitXor(cityHash64(table, name, rows, bytes_on_disk, modification_time)) \
-             AS version FROM system.parts WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'import_')",
-        );
-        // The limits are for what a stranger asks; this is ours, and short.
-        let mut plain = self.clone();
-        plain.reading = None;
-        let found = plain.fetch::<u64>(&version).await?;
-        found.first().copied().ok_or_else(|| Error::Retry { message: "the store named no version".into() })
     }
 }
 

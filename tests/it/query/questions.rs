@@ -123,6 +123,34 @@ impl Questions {
         questions
     }
 
+    /// A source of questions without filters.
+    pub(super) fn unfiltered(runner: TestRunner) -> Self {
+        Self { runner, missing: BTreeSet::new(), reached: BTreeMap::new() }
+    }
+
+    /// A question without a filter about this traffic.
+    pub(super) fn next_unfiltered(&mut self, traffic: &Traffic, now: Timestamp) -> (Value, Report) {
+        loop {
+            let metrics: Vec<_> = Metric::all().map(Metric::name).filter(|_| self.coin(4)).collect();
+            let mut dimensions: Vec<_> = (0..2).filter_map(|_| self.pick(DIMENSIONS)).collect();
+            dimensions.truncate(self.sample(0..3usize));
+            let order: Vec<&str> = metrics.iter().copied().chain(dimensions.iter().copied()).collect();
+            let mut body = json!({ "metrics": metrics, "dimensions": dimensions });
+            body["date_range"] = self.range(now);
+            body["include"] = json!({ "total_rows": true });
+            if self.coin(3) {
+                let direction = self.sample(select(&["asc", "desc"][..]));
+                body["order_by"] = json!([[self.pick(&order), direction]]);
+            }
+            if self.coin(4) {
+                body["pagination"] = json!({ "limit": self.sample(1..4u32), "offset": self.sample(0..4u32) });
+            }
+            if let Some(report) = resolved(&body, traffic, now) {
+                return (body, report);
+            }
+        }
+    }
+
     /// How many triples there are to reach, and how many are still missing.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.missing.len() + self.reached.len(), self.missing.len())

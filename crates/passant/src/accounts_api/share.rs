@@ -2,9 +2,7 @@
 
 use axum::http::Method;
 use jiff::Timestamp;
-use passant_control::{
-    Action, Actor, Decision, NewShareLink, Opened, Password, Site, Subject, decide,
-};
+use passant_control::{Action, Actor, Decision, NewShareLink, Opened, Password, Site, Subject, decide};
 use serde_json::{Value, json};
 
 use super::{AccountsApi, Needed, Outcome, Route, link};

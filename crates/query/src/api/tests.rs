@@ -26,7 +26,8 @@ impl Access for OneSite {
 async fn answer(request: HttpRequest<Body>) -> (StatusCode, HeaderMap, Value) {
     let store = Store::new(&Endpoint::Socket("/nowhere/engine.sock".into()), Config::default());
     let clock = || "2026-06-15T12:00:00Z".parse().unwrap();
-    let router = router(QueryState { store, access: Arc::new(OneSite), clock });
+    let router =
+        router(QueryState { rollups: Rollups::new(store.clone()), store, access: Arc::new(OneSite), clock });
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();

@@ -30,8 +30,11 @@ impl Fold {
         &[Measure::Visitors]
     }
 
-    /// A formula over sums, where the distinct have come as states that can still be united.
+    /// A formula over sums, where the distinct of groups have come as states that can still be united.
     pub(crate) fn formula(&self, formula: String, measures: &[Measure]) -> String {
+        if self.groups.is_empty() {
+            return formula;
+        }
         measures.iter().filter(|measure| measure.facts().is_distinct()).fold(formula, |formula, measure| {
             let name = measure.facts().name;
             formula.replace(&format!("sum({name})"), &format!("uniqExactMerge({name})"))
@@ -41,15 +44,14 @@ impl Fold {
     /// Whether the row may hold no number.
     pub(crate) fn is_withheld(&self, measures: &[Measure], params: &mut Params) -> String {
         params.bind("floor", self.floor.visitors);
-        let few = "uniqExactMerge(visitor_count) < {floor:UInt32}";
         if !self.groups.is_empty() {
-            return format!("folded AND {few}");
+            return "folded AND uniqExactMerge(visitor_count) < {floor:UInt32}".to_owned();
         }
         // Nothing at all may be told; visits without any visitor in the range may not.
         let visits =
             [Measure::Visits, Measure::BounceVisits].into_iter().filter(|one| measures.contains(one));
         let visits: Vec<_> = visits.map(|one| format!(" OR sum({}) > 0", one.facts().name)).collect();
-        format!("{few} AND (uniqExactMerge(visitor_count) > 0{})", visits.join(""))
+        format!("sum(visitor_count) < {{floor:UInt32}} AND (sum(visitor_count) > 0{})", visits.join(""))
     }
 
     /// The groups' rows with `folded`, the columns of the folded blank.

@@ -10,10 +10,7 @@ use crate::{
     report::Report,
 };
 
-use super::{
-    Params,
-    scan::{Scan, whole_visits},
-};
+use super::{Params, scan::Scan};
 
 /// What a clause on an event's page or host is compared with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -141,11 +138,8 @@ fn one(filter: &Filter, scan: &mut Scan<'_>, params: &mut Params, reading: Readi
 fn visits_that_did(filter: &Filter, scan: &Scan<'_>, params: &mut Params) -> String {
     let mut done = scan.beside();
     let condition = one(filter, &mut done, params, Reading::Event);
-    format!(
-        "visit_id IN (SELECT visit_id FROM {} WHERE {} AND {condition})",
-        done.table(),
-        whole_visits(scan.coverage)
-    )
+    let rows = scan.window.whole_visits(scan.coverage);
+    format!("visit_id IN (SELECT visit_id FROM {} WHERE {rows} AND {condition})", done.table(&rows))
 }
 
 fn meets_one(clause: &Clause, scan: &Scan<'_>, params: &mut Params) -> String {

@@ -12,7 +12,7 @@ use crate::{
     report::Report,
 };
 
-use super::{Params, groups_by_event, predicate, seconds, tells_rows};
+use super::{Params, groups_by_event, predicate, seconds, tells_rows, window::Window};
 
 /// Which scopes a scan fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,10 +33,9 @@ pub(crate) struct Scan<'a> {
     groups: Vec<usize>,
     /// Pages of whole visits that the text has named so far.
     pages: BTreeSet<VisitPage>,
+    pub(crate) window: Window,
 }
 
-const IN_RANGE: &str = "timestamp < toDateTime({to:UInt32})";
-const BEGAN_IN_RANGE: &str = "visit_start >= toDateTime({from:UInt32})";
 const PAGEVIEW: &str = "name = 'pageview'";
 
 impl Coverage {
@@ -52,27 +51,10 @@ impl Coverage {
     }
 
     /// Whether it adds up whole visits.
-    fn is_of_visits(self) -> bool {
+    pub(crate) fn is_of_visits(self) -> bool {
         match self {
             Self::Visits | Self::Exits => true,
             Self::Events | Self::Both | Self::Depths | Self::Views => false,
-        }
-    }
-
-    /// The rows that it needs. A visit begins before its events, so the first condition never loses one.
-    fn window(self) -> &'static str {
-        match self {
-            Self::Events | Self::Depths | Self::Views => {
-                "timestamp >= toDateTime({from:UInt32}) AND timestamp < toDateTime({to:UInt32})"
-            }
-            Self::Visits | Self::Exits => {
-                "timestamp >= toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32}) \
-                 AND visit_start < toDateTime({to:UInt32})"
-            }
-            Self::Both => {
-                "timestamp >= toDateTime({from:UInt32}) AND visit_start < toDateTime({to:UInt32}) \
-                 AND (timestamp < toDateTime({to:UInt32}) OR visit_start >= toDateTime({from:UInt32}))"
-            }
         }
     }
 }
@@ -80,7 +62,7 @@ impl Coverage {
 impl<'a> Scan<'a> {
     pub(crate) fn new(report: &'a Report, coverage: Coverage) -> Self {
         let groups = (0..report.dimensions.len()).collect();
-        Self { report, coverage, groups, pages: BTreeSet::new() }
+        Self { report, coverage, groups, pages: BTreeSet::new(), window: Window::of(report) }
     }
 
     /// The same scan grouped by some of the dimensions only.
@@ -222,15 +204,15 @@ impl<'a> Scan<'a> {
     /// The measure's aggregate; 0 when another scan fills it.
     fn aggregate(&mut self, measure: Measure, params: &mut Params) -> String {
         let facts = measure.facts();
-        let unites = facts.is_distinct() && self.report.floor.is_some();
+        let unites = facts.is_distinct() && super::folds_groups(self.report);
         if !self.coverage.fills(facts.scope) {
             let nothing = if unites { "arrayReduce('uniqExactState', emptyArrayUInt64())" } else { "0" };
             return nothing.to_owned();
         }
         let mut conditions: Vec<String> = facts.condition.map(str::to_owned).into_iter().collect();
         match (self.coverage, facts.scope) {
-            (Coverage::Both, Scope::Events) => conditions.push(IN_RANGE.to_owned()),
-            (Coverage::Both, Scope::Visits) => conditions.push(BEGAN_IN_RANGE.to_owned()),
+            (Coverage::Both, Scope::Events) => conditions.push(self.window.in_range()),
+            (Coverage::Both, Scope::Visits) => conditions.push(self.window.began_in_range()),
             (Coverage::Both, Scope::Depths | Scope::Exits | Scope::Views) => {}
             (
                 Coverage::Events | Coverage::Visits | Coverage::Depths | Coverage::Exits | Coverage::Views,
@@ -292,20 +274,24 @@ impl<'a> Scan<'a> {
     pub(crate) fn visits_that_saw(&self, params: &mut Params) -> String {
         let mut seen = self.beside();
         let condition = predicate::render(&mut seen, params);
-        format!("visit_id IN (SELECT visit_id FROM {} WHERE {})", seen.table(), seen.rows(condition))
+        format!(
+            "visit_id IN (SELECT visit_id FROM {} WHERE {})",
+            seen.table(&seen.rows(None)),
+            seen.rows(condition)
+        )
     }
 
     /// Which rows it is about, and of which its `WHERE` is made.
     pub(crate) fn rows(&self, condition: Option<String>) -> String {
         let condition = condition.map(|condition| format!(" AND {condition}")).unwrap_or_default();
-        format!("site_id = {{site:UInt32}} AND {}{condition}", self.coverage.window())
+        format!("site_id = {{site:UInt32}} AND {}{condition}", self.window.rows(self.coverage))
     }
 
     /// The table, with a row for each goal that an event meets where the scan groups by goals.
     fn table_and_goals(&self, params: &mut Params) -> String {
         let by_goal = |index: &usize| self.report.dimensions[*index] == Dimension::EventGoal;
         if !self.groups.iter().any(by_goal) {
-            return self.table();
+            return self.table(&self.rows(None));
         }
         let goals = self.report.goals();
         let conditions: Vec<_> = goals.iter().map(|goal| predicate::meets(goal, params)).collect();
@@ -316,14 +302,17 @@ impl<'a> Scan<'a> {
             let met = conditions.join(", ");
             format!("arrayFilter((one, met) -> met, {{goals:Array(String)}}, [{met}])")
         };
-        format!("{} ARRAY JOIN {met} AS goal", self.table())
+        format!("{} ARRAY JOIN {met} AS goal", self.table(&self.rows(None)))
     }
 
-    /// The table, joined with the pages of its visits where the text names them. The rows of a visit before its first
-    /// pageview do not know its entry page, and no row but the last knows the exit page.
-    pub(crate) fn table(&self) -> String {
+    /// The table, of which these rows are looked at, joined with the pages of its visits where the text names them. The
+    /// rows of a visit before its first pageview do not know its entry page, and no row but the last knows the exit page.
+    pub(crate) fn table(&self, rows: &str) -> String {
         if self.pages.is_empty() {
             return "events".to_owned();
+        }
+        if self.pages.iter().all(|page| matches!(page, VisitPage::EntryPath | VisitPage::EntryHost)) {
+            return self.entry_table(rows);
         }
         let pages: Vec<_> = self
             .pages
@@ -336,23 +325,35 @@ impl<'a> Scan<'a> {
         format!(
             "events INNER JOIN (SELECT visit_id, {} FROM events WHERE {} GROUP BY visit_id) AS pages USING (visit_id)",
             pages.join(", "),
-            whole_visits(self.coverage)
+            self.window.whole_visits(self.coverage)
         )
     }
-}
 
-/// All events of the visits that a scan may be about: those that events in the range belong to may have begun before it.
-pub(crate) fn whole_visits(coverage: Coverage) -> String {
-    let since = if coverage.is_of_visits() {
-        "toDateTime({from:UInt32}) AND visit_start >= toDateTime({from:UInt32})".to_owned()
-    } else {
+    /// The rows with the entry page of their visits. From the first pageview on a row knows it; for those before, the visits are
+    /// looked up that did not begin with a pageview, unless there are no such rows.
+    fn entry_table(&self, rows: &str) -> String {
+        let some = format!(
+            "(SELECT count() FROM (SELECT 1 FROM events WHERE {rows} AND entry_pathname = '' LIMIT 1)) > 0"
+        );
+        let names = |page: &VisitPage| match page {
+            VisitPage::EntryHost | VisitPage::ExitHost => ("entry_hostname", page_facts(*page).0),
+            VisitPage::EntryPath | VisitPage::ExitPath => ("entry_pathname", page_facts(*page).0),
+        };
+        let each = |column: fn(&str, &str) -> String| {
+            let columns = self.pages.iter().map(names).map(|(own, name)| column(own, name));
+            columns.collect::<Vec<_>>().join(", ")
+        };
         format!(
-            "(SELECT if(count() = 0, toDateTime({{from:UInt32}}), least(min(visit_start), toDateTime({{from:UInt32}}))) \
-             FROM events WHERE site_id = {{site:UInt32}} AND {})",
-            Coverage::Events.window()
+            "(SELECT *, {known} FROM events WHERE {rows} AND entry_pathname != '' UNION ALL \
+             SELECT events.*, {looked_up} FROM events LEFT JOIN (SELECT visit_id, {first} FROM events \
+             WHERE {visits} AND {PAGEVIEW} AND visit_sequence > 1 AND previous_pathname = '' AND {some} \
+             GROUP BY visit_id) AS pages USING (visit_id) WHERE {rows} AND entry_pathname = '' AND {some})",
+            known = each(|own, name| format!("{own} AS {name}")),
+            looked_up = each(|own, name| format!("if({own} = '', pages.{name}, {own}) AS {name}")),
+            first = each(|own, name| format!("max({own}) AS {name}")),
+            visits = self.window.whole_visits(self.coverage),
         )
-    };
-    format!("site_id = {{site:UInt32}} AND timestamp >= {since} AND visit_start < toDateTime({{to:UInt32}})")
+    }
 }
 
 /// The currency of the goal in this column; blank where it has none.

@@ -8,6 +8,8 @@ use super::*;
 use crate::{
     Goal, Request, Site,
     explore::{Kind, Question},
+    period::Day,
+    report::{Rolled, RolledDay},
 };
 
 /// Questions that the integration tests ask of a real engine, too.
@@ -90,4 +92,41 @@ fn user_text_stands_only_in_parameters() {
     }));
     let sql: Vec<_> = text.lines().filter(|line| !line.starts_with("-- text_")).collect();
     assert!(text.contains("DROP TABLE") && !sql.join("\n").contains("DROP TABLE"), "{text}");
+}
+
+/// A question whose first days are rolled up.
+#[test]
+fn reads_rolled_days_from_their_builds() {
+    let day = |number, starts| RolledDay { number, starts, build: u64::from(number) * 10 };
+    let days = vec![day(20_605, 1_780_264_800), day(20_606, 1_780_351_200)];
+    let rest = vec![(1_780_437_600, 1_780_869_600)];
+    let whole = Rolled { days: days.clone(), rest: Vec::new() };
+    let gap = vec![(1_780_264_800, 1_780_351_200), (1_780_437_600, 1_780_869_600)];
+    let [whole, part, gap] =
+        [whole, Rolled { days: days.clone(), rest }, Rolled { days: days[1..].to_vec(), rest: gap }];
+    for (name, question, rolled) in [
+        (
+            "rolled_pages_with_a_percentage",
+            json!({ "metrics": ["visitors", "percentage", "bounce_rate"], "dimensions": ["event:page"] }),
+            part,
+        ),
+        (
+            "rolled_days_by_country_name",
+            json!({ "metrics": ["visits"], "dimensions": ["time:day", "visit:country_name"] }),
+            whole,
+        ),
+        ("rolled_days_around_a_gap", json!({ "metrics": ["visitors", "visits"] }), gap),
+    ] {
+        let request = Request::parse(&body(&question)).unwrap();
+        let report = Report::resolve(&request, &site(), now(), None).unwrap();
+        assert!(rolled::suits(&report), "{name}");
+        insta::assert_snapshot!(name, shown(&super::report(&Report { rolled: Some(rolled), ..report })));
+    }
+    let site = site();
+    let days = [Day { date: "2026-06-01".parse().unwrap(), starts: 1_780_264_800, ends: 1_780_351_200 }];
+    insta::assert_snapshot!(
+        "build_of_a_day",
+        shown(&rolled::build(&site, &days, Some(&Dimension::EventPage)))
+    );
+    insta::assert_snapshot!("days_that_share_visitors", shown(&rolled::shared(&site, &days)));
 }

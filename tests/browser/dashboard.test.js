@@ -346,6 +346,8 @@ looking('the live view shows the last half hour', { address: `?site=${SHOP}&open
 
 looking('a site that nobody has visited says what to do, and turns green with the first visit', { address: `?site=${EMPTY}`, wait: false }, async (page) => {
   assert.match(await page.locator('#snippet').innerText(), new RegExp(`data-domain="${EMPTY}" src="${origin}/js/passant.js"`))
+  const pinned = await page.locator('#integrity').innerText()
+  assert.ok(passant.cli('site', 'snippet', EMPTY, '--integrity').includes(pinned), pinned)
   await accessible(page, 'waiting')
   const beacon = JSON.stringify({ n: 'pageview', u: `https://${EMPTY}/welcome`, d: EMPTY })
   const headers = { 'user-agent': USER_AGENT, 'content-type': 'text/plain' }

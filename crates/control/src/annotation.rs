@@ -2,9 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use rusqlite::params;
 
-use crate::database::Control;
+use crate::database::{Control, Row, params};
 use crate::error::{Error, Result};
 use crate::goal::refused;
 use crate::site::Site;
@@ -61,20 +60,12 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn annotations(&self, site: &Site) -> Result<Vec<Annotation>> {
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached("SELECT id, at, text FROM annotations WHERE site_id = ?1 ORDER BY at, id")?;
-        let mut rows = statement.query([site.id])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let at: String = row.get(1)?;
-            found.push(Annotation {
-                id: row.get::<_, i64>(0)?.unsigned_abs(),
-                at: at.parse()?,
-                text: row.get(2)?,
-            });
-        }
-        Ok(found)
+        let sql = "SELECT id, at, text FROM annotations WHERE site_id = ?1 ORDER BY at, id";
+        let rows = self.read(|reader| reader.rows(sql, params![site.id]))?;
+        let annotation = |row: &Row| {
+            Ok(Annotation { id: row.get(0)?, at: row.get::<String>(1)?.parse()?, text: row.get(2)? })
+        };
+        rows.iter().map(annotation).collect()
     }
 
     /// Makes an annotation.
@@ -86,16 +77,13 @@ impl Control {
         if text.is_empty() || text.chars().count() > TEXT_CHARACTERS_MAX {
             return Err(refused(format!("text, expected 1 to {TEXT_CHARACTERS_MAX} characters")));
         }
-        let connection = self.connection();
-        let inserted = connection.execute(
-            "INSERT INTO annotations (site_id, at, text) SELECT ?1, ?2, ?3
-             WHERE (SELECT count(*) FROM annotations WHERE site_id = ?1) < ?4",
-            params![site.id, at.to_string(), text, ANNOTATIONS_MAX],
-        )?;
-        if inserted == 0 {
-            return Err(refused(format!("the site has {ANNOTATIONS_MAX} annotations, which is the most")));
-        }
-        let id = connection.last_insert_rowid().unsigned_abs();
+        let sql = "INSERT INTO annotations (site_id, at, text) SELECT ?1, ?2, ?3
+                   WHERE (SELECT count(*) FROM annotations WHERE site_id = ?1) < ?4 RETURNING id";
+        let inserted =
+            self.write(|writer| writer.insert(sql, params![site.id, at.to_string(), text, ANNOTATIONS_MAX]))?;
+        let id = inserted.ok_or_else(|| {
+            refused(format!("the site has {ANNOTATIONS_MAX} annotations, which is the most"))
+        })?;
         Ok(Annotation { id, at, text: text.to_owned() })
     }
 
@@ -114,10 +102,8 @@ impl Control {
         site: &Site,
         id: u64,
     ) -> Result<()> {
-        let removed = self.connection().execute(
-            &format!("DELETE FROM {table} WHERE id = ?1 AND site_id = ?2"),
-            params![id.cast_signed(), site.id],
-        )?;
+        let sql = format!("DELETE FROM {table} WHERE id = ?1 AND site_id = ?2");
+        let removed = self.write(|writer| writer.execute(&sql, params![id, site.id]))?;
         if removed == 0 { Err(Error::Unknown { what, id }) } else { Ok(()) }
     }
 }

@@ -1,26 +1,33 @@
-//! The SQLite file: opened, migrated, shared.
+//! Where the control data are, and how everything here reads and changes them.
+//!
+//! Invariant: nothing is changed but within [`Control::write`]: of those there is one at a time, by whatever process,
+//! and it is done as a whole or not at all. So what a write has looked up holds until its end.
 
-use std::fs::{OpenOptions, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+mod migration;
+mod sqlite;
+mod value;
+
+use std::ops::Deref;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use rusqlite::Connection;
 
 use crate::error::{Error, Result};
+use sqlite::Sqlite;
 
-/// Applied in order; a released file is never edited. Adding one is a file and a row here.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/0001_sites_and_tokens.sql"),
-    include_str!("../migrations/0002_settings_and_definitions.sql"),
-    include_str!("../migrations/0003_accounts.sql"),
-    include_str!("../migrations/0004_share_links.sql"),
-];
+pub(crate) use value::{Row, Value, params};
 
 /// The open control data.
-pub struct Control {
-    connection: Mutex<Connection>,
+pub struct Control(Sqlite);
+
+/// Reads by statements whose parameters are `?1`, `?2`, ….
+pub(crate) struct Reader<'a>(&'a dyn Statements);
+
+/// Also changes.
+pub(crate) struct Writer<'a>(Reader<'a>);
+
+/// One connection to a database.
+trait Statements {
+    fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>>;
+    fn execute(&self, sql: &str, values: &[Value]) -> Result<u64>;
 }
 
 impl Control {
@@ -29,16 +36,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be opened, is newer than we are, or is no SQLite file.
     pub fn open(path: &Path) -> Result<Self> {
-        // Made by us first, so that it is never readable to others, not even for a moment.
-        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
-        std::fs::set_permissions(path, Permissions::from_mode(0o600))?;
-        let mut connection = Connection::open(path)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        migrate(&mut connection)?;
-        Ok(Self { connection: Mutex::new(connection) })
+        Ok(Self(Sqlite::open(path)?))
     }
 
     /// Numbers that are others whenever the data was changed, by this process or another.
@@ -46,70 +44,77 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn version(&self) -> Result<(i64, u64)> {
-        let connection = self.connection();
-        // SQLite's own version leaves out what this very connection has changed.
-        let by_others = connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
-        Ok((by_others, connection.total_changes()))
+        self.0.version()
     }
 
-    pub(crate) fn connection(&self) -> MutexGuard<'_, Connection> {
-        // A panic between two statements leaves SQLite consistent: the transaction rolls back.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Reads; each statement sees what was written before it.
+    pub(crate) fn read<T>(&self, work: impl Fn(&Reader<'_>) -> Result<T>) -> Result<T> {
+        self.0.read(work)
+    }
+
+    /// Changes, after all other changes and before the next; nothing is changed when `work` fails.
+    pub(crate) fn write<T>(&self, work: impl FnOnce(&Writer<'_>) -> Result<T>) -> Result<T> {
+        self.0.write(work)
     }
 }
 
-fn migrate(connection: &mut Connection) -> Result<()> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    let found: u32 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let (found, known) = (found as usize, MIGRATIONS.len());
-    if found > known {
-        return Err(Error::Newer { found, known });
+impl Reader<'_> {
+    /// All rows.
+    pub(crate) fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
+        check(values)?;
+        self.0.rows(sql, values)
     }
-    for sql in &MIGRATIONS[found..] {
-        transaction.execute_batch(sql)?;
+
+    /// The first row, if there is one.
+    pub(crate) fn row(&self, sql: &str, values: &[Value]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, values)?.into_iter().next())
     }
-    transaction.pragma_update(None, "user_version", known as u32)?;
-    Ok(transaction.commit()?)
+}
+
+impl<'a> Deref for Writer<'a> {
+    type Target = Reader<'a>;
+
+    fn deref(&self) -> &Reader<'a> {
+        &self.0
+    }
+}
+
+impl Writer<'_> {
+    /// Changes rows, and says how many.
+    pub(crate) fn execute(&self, sql: &str, values: &[Value]) -> Result<u64> {
+        check(values)?;
+        self.0.0.execute(sql, values)
+    }
+
+    /// Inserts a row, and returns its number by `RETURNING id`; `None` where there is one already.
+    pub(crate) fn insert(&self, sql: &str, values: &[Value]) -> Result<Option<u64>> {
+        self.row(sql, values)?.map(|row| row.get(0)).transpose()
+    }
+}
+
+/// PostgreSQL keeps no NUL within a text, and none of ours needs one.
+fn check(values: &[Value]) -> Result<()> {
+    let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    if values.iter().any(has_nul) {
+        return Err(Error::Refused("a text with the character U+0000, which is kept nowhere".into()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::control_with_site;
 
     #[test]
-    fn refuses_a_newer_file() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("control.sqlite");
-        drop(Control::open(&path).expect("new"));
-        Connection::open(&path).expect("open").pragma_update(None, "user_version", 99).expect("set");
-        assert!(matches!(Control::open(&path), Err(Error::Newer { found: 99, .. })));
-    }
-
-    #[test]
-    fn keeps_the_settings_of_a_file_of_the_first_version() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("control.sqlite");
-        let old = Connection::open(&path).expect("open");
-        old.execute_batch(MIGRATIONS[0]).expect("made");
-        old.execute_batch(
-            "INSERT INTO sites (domain, timezone, referrer_detail, allowed_hostnames, blocked_pages, created_at)
-             VALUES ('a.example', 'Europe/Berlin', 'page', 'a.example *.a.example', '', 0);
-             PRAGMA user_version = 1;",
-        )
-        .expect("filled");
-        drop(old);
-        let site = Control::open(&path).expect("migrated").site("a.example").expect("there");
-        assert_eq!(site.timezone, "Europe/Berlin");
-        assert_eq!(site.referrer_detail, crate::ReferrerDetail::Page);
-        assert_eq!(site.allowed_hostnames, ["a.example", "*.a.example"]);
-        assert!(site.blocked_pages.is_empty());
-    }
-
-    #[test]
-    fn is_readable_to_its_owner_only() {
-        let directory = tempfile::tempdir().expect("directory");
-        let path = directory.path().join("control.sqlite");
-        let _control = Control::open(&path).expect("new");
-        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+    fn a_write_that_fails_changes_nothing() {
+        let (_directory, control, site) = control_with_site();
+        let failed: Result<()> = control.write(|writer| {
+            writer.execute("UPDATE sites SET domain = 'b.example' WHERE id = ?1", params![site.id])?;
+            writer.execute("DELETE FROM settings WHERE value = ?1", params!["a\0b"])?;
+            Ok(())
+        });
+        assert!(matches!(failed, Err(Error::Refused(words)) if words.contains("U+0000")));
+        assert_eq!(control.sites().expect("read"), [site]);
     }
 }

@@ -1,10 +1,8 @@
 //! Funnels: goals as steps that a visitor takes one after the other.
 
-use rusqlite::{Connection, params};
-
-use crate::database::Control;
+use crate::database::{Control, Reader, params};
 use crate::error::{Error, Result};
-use crate::goal::{named, refused};
+use crate::goal::{goals, named, refused};
 use crate::site::Site;
 
 /// Steps towards something, each a goal.
@@ -105,7 +103,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn funnels(&self, site: &Site) -> Result<Vec<Funnel>> {
-        funnels(&self.connection(), site)
+        self.read(|reader| funnels(reader, site))
     }
 
     /// Makes a funnel; one that is there already with the same name and meaning is returned as it is.
@@ -120,37 +118,35 @@ impl Control {
             let found = steps.len();
             return Err(refused(format!("{found} steps, expected {STEPS_MIN} to {STEPS_MAX} goals")));
         }
-        let goals = self.goals(site)?;
-        if let Some(step) = steps.iter().find(|step| !goals.iter().any(|goal| goal.id == **step)) {
-            return Err(refused(format!("step {step} is no goal of {}", site.domain)));
-        }
         let repeated = steps.iter().enumerate().find(|(index, step)| steps[..*index].contains(step));
-        if let Some((_, step)) = repeated {
-            return Err(refused(format!("goal {step} is a step twice")));
-        }
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let known = funnels(&transaction, site)?;
-        if known.len() >= FUNNELS_MAX {
-            return Err(refused(format!("the site has {FUNNELS_MAX} funnels already, which is the most")));
-        }
-        if let Some(known) = known.into_iter().find(|known| known.name == name) {
-            let same = known.steps == steps && known.order == order && known.within == within;
-            return if same { Ok(known) } else { Err(refused(format!("a funnel {name:?} exists already"))) };
-        }
-        transaction.execute(
-            "INSERT INTO funnels (site_id, name, step_order, within) VALUES (?1, ?2, ?3, ?4)",
-            params![site.id, name, order.as_str(), within.as_str()],
-        )?;
-        let id = transaction.last_insert_rowid();
-        for (position, goal) in (0i64..).zip(&steps) {
-            transaction.execute(
-                "INSERT INTO funnel_steps (funnel_id, position, goal_id) VALUES (?1, ?2, ?3)",
-                params![id, position, goal.cast_signed()],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(Funnel { id: id.unsigned_abs(), name, steps, order, within })
+        let repeated = repeated.map(|(_, step)| *step);
+        self.write(|writer| {
+            let goals = goals(writer, site)?;
+            if let Some(step) = steps.iter().find(|step| !goals.iter().any(|goal| goal.id == **step)) {
+                return Err(refused(format!("step {step} is no goal of {}", site.domain)));
+            }
+            if let Some(step) = repeated {
+                return Err(refused(format!("goal {step} is a step twice")));
+            }
+            let known = funnels(writer, site)?;
+            if known.len() >= FUNNELS_MAX {
+                return Err(refused(format!("the site has {FUNNELS_MAX} funnels already, which is the most")));
+            }
+            let taken = || refused(format!("a funnel {name:?} exists already"));
+            if let Some(known) = known.into_iter().find(|known| known.name == name) {
+                let same = known.steps == steps && known.order == order && known.within == within;
+                return if same { Ok(known) } else { Err(taken()) };
+            }
+            let sql =
+                "INSERT INTO funnels (site_id, name, step_order, within) VALUES (?1, ?2, ?3, ?4) RETURNING id";
+            let id = writer.insert(sql, params![site.id, &name, order.as_str(), within.as_str()])?;
+            let id = id.ok_or_else(taken)?;
+            for (position, goal) in (0i64..).zip(&steps) {
+                let sql = "INSERT INTO funnel_steps (funnel_id, position, goal_id) VALUES (?1, ?2, ?3)";
+                writer.execute(sql, params![id, position, *goal])?;
+            }
+            Ok(Funnel { id, name, steps, order, within })
+        })
     }
 
     /// Removes a funnel; its goals stay.
@@ -162,23 +158,22 @@ impl Control {
     }
 }
 
-fn funnels(connection: &Connection, site: &Site) -> Result<Vec<Funnel>> {
-    let mut statement = connection
-        .prepare_cached("SELECT id, name, step_order, within FROM funnels WHERE site_id = ?1 ORDER BY id")?;
-    let mut steps = connection
-        .prepare_cached("SELECT goal_id FROM funnel_steps WHERE funnel_id = ?1 ORDER BY position")?;
-    let mut found = Vec::new();
-    let mut rows = statement.query([site.id])?;
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        let goals = steps.query_map([id], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?;
-        found.push(Funnel {
-            id: id.unsigned_abs(),
-            name: row.get(1)?,
-            steps: goals.collect::<rusqlite::Result<_>>()?,
-            order: row.get::<_, String>(2)?.parse()?,
-            within: row.get::<_, String>(3)?.parse()?,
-        });
+fn funnels(reader: &Reader<'_>, site: &Site) -> Result<Vec<Funnel>> {
+    let sql = "SELECT id, name, step_order, within, goal_id FROM funnels JOIN funnel_steps ON funnel_id = id
+               WHERE site_id = ?1 ORDER BY id, position";
+    let mut found: Vec<Funnel> = Vec::new();
+    for row in reader.rows(sql, params![site.id])? {
+        let (id, step) = (row.get(0)?, row.get(4)?);
+        match found.last_mut() {
+            Some(funnel) if funnel.id == id => funnel.steps.push(step),
+            Some(_) | None => found.push(Funnel {
+                id,
+                name: row.get(1)?,
+                steps: vec![step],
+                order: row.get::<String>(2)?.parse()?,
+                within: row.get::<String>(3)?.parse()?,
+            }),
+        }
     }
     Ok(found)
 }

@@ -4,9 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
-
-use crate::database::Control;
+use crate::database::{Control, Reader, Row, params};
 use crate::error::{Error, Result};
 use crate::site::Site;
 
@@ -121,7 +119,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn goals(&self, site: &Site) -> Result<Vec<Goal>> {
-        goals(&self.connection(), site)
+        self.read(|reader| goals(reader, site))
     }
 
     /// Makes a goal; one that is there already with the same meaning is returned as it is.
@@ -130,38 +128,37 @@ impl Control {
     /// [`Error::Refused`] for a goal that makes no sense, and for a name that another goal has.
     pub fn add_goal(&self, site: &Site, goal: NewGoal) -> Result<Goal> {
         let (display_name, goal) = goal.checked()?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let known = goals(&transaction, site)?;
-        let same = |known: &&Goal| known.kind == goal.kind && known.custom_props == goal.custom_props;
-        if let Some(known) = known.iter().find(same) {
-            if goal.display_name.is_some_and(|name| name.trim() != known.display_name)
-                || goal.currency != known.currency
-            {
-                return Err(refused(format!(
-                    "goal {:?} ({}) is met by the same already; remove it first to change it",
-                    known.display_name, known.id
-                )));
+        self.write(|writer| {
+            let known = goals(writer, site)?;
+            let same = |known: &&Goal| known.kind == goal.kind && known.custom_props == goal.custom_props;
+            if let Some(known) = known.iter().find(same) {
+                if goal.display_name.is_some_and(|name| name.trim() != known.display_name)
+                    || goal.currency != known.currency
+                {
+                    return Err(refused(format!(
+                        "goal {:?} ({}) is met by the same already; remove it first to change it",
+                        known.display_name, known.id
+                    )));
+                }
+                return Ok(known.clone());
             }
-            return Ok(known.clone());
-        }
-        if known.iter().any(|known| known.display_name == display_name) {
-            return Err(refused(format!("a goal {display_name:?} exists already")));
-        }
-        if known.len() >= GOALS_MAX {
-            return Err(refused(format!("the site has {GOALS_MAX} goals already, which is the most")));
-        }
-        let (event_name, page_path, scroll_threshold) = goal.kind.columns();
-        let props = serde_json::to_string(&goal.custom_props).unwrap_or_default();
-        transaction.execute(
-            "INSERT INTO goals (site_id, display_name, event_name, page_path, scroll_threshold, currency, custom_props)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![site.id, display_name, event_name, page_path, scroll_threshold, goal.currency, props],
-        )?;
-        let id = transaction.last_insert_rowid().unsigned_abs();
-        transaction.commit()?;
-        let NewGoal { kind, currency, custom_props, .. } = goal;
-        Ok(Goal { id, display_name, kind, currency, custom_props })
+            let taken = || refused(format!("a goal {display_name:?} exists already"));
+            if known.iter().any(|known| known.display_name == display_name) {
+                return Err(taken());
+            }
+            if known.len() >= GOALS_MAX {
+                return Err(refused(format!("the site has {GOALS_MAX} goals already, which is the most")));
+            }
+            let (event, page, scroll) = goal.kind.columns();
+            let props = serde_json::to_string(&goal.custom_props).unwrap_or_default();
+            let sql = "INSERT INTO goals
+                (site_id, display_name, event_name, page_path, scroll_threshold, currency, custom_props)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
+            let values = params![site.id, &display_name, event, page, scroll, goal.currency.clone(), props];
+            let id = writer.insert(sql, values)?.ok_or_else(taken)?;
+            let NewGoal { kind, currency, custom_props, .. } = goal;
+            Ok(Goal { id, display_name, kind, currency, custom_props })
+        })
     }
 
     /// Removes a goal.
@@ -169,41 +166,37 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when the site has none of this number, [`Error::Refused`] while it is a step of a funnel.
     pub fn remove_goal(&self, site: &Site, id: u64) -> Result<()> {
-        let connection = self.connection();
-        let funnel: Option<String> = connection
-            .prepare_cached(
-                "SELECT name FROM funnels JOIN funnel_steps ON funnel_id = id WHERE goal_id = ?1 AND site_id = ?2 LIMIT 1",
-            )?
-            .query_row(params![id.cast_signed(), site.id], |row| row.get(0))
-            .optional()?;
-        if let Some(funnel) = funnel {
-            return Err(refused(format!("goal {id} is a step of the funnel {funnel:?}; remove that first")));
-        }
-        let removed = connection.execute(
-            "DELETE FROM goals WHERE id = ?1 AND site_id = ?2",
-            params![id.cast_signed(), site.id],
-        )?;
-        if removed == 0 { Err(Error::Unknown { what: "goal", id }) } else { Ok(()) }
+        self.write(|writer| {
+            let sql = "SELECT name FROM funnels JOIN funnel_steps ON funnel_id = id
+                       WHERE goal_id = ?1 AND site_id = ?2 LIMIT 1";
+            if let Some(row) = writer.row(sql, params![id, site.id])? {
+                let funnel: String = row.get(0)?;
+                return Err(refused(format!(
+                    "goal {id} is a step of the funnel {funnel:?}; remove that first"
+                )));
+            }
+            let sql = "DELETE FROM goals WHERE id = ?1 AND site_id = ?2";
+            let removed = writer.execute(sql, params![id, site.id])?;
+            if removed == 0 { Err(Error::Unknown { what: "goal", id }) } else { Ok(()) }
+        })
     }
 }
 
-fn goals(connection: &Connection, site: &Site) -> Result<Vec<Goal>> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM goals WHERE site_id = ?1 ORDER BY id"))?;
-    let goals = statement.query_map([site.id], from_row)?;
-    Ok(goals.collect::<rusqlite::Result<_>>()?)
+pub(crate) fn goals(reader: &Reader<'_>, site: &Site) -> Result<Vec<Goal>> {
+    let sql = format!("SELECT {COLUMNS} FROM goals WHERE site_id = ?1 ORDER BY id");
+    reader.rows(&sql, params![site.id])?.iter().map(from_row).collect()
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Goal> {
+fn from_row(row: &Row) -> Result<Goal> {
     let page: Option<String> = row.get(3)?;
-    let kind = match (page, row.get::<_, Option<u8>>(4)?) {
+    let kind = match (page, row.get::<Option<u8>>(4)?) {
         (Some(page), Some(percent)) => GoalKind::Scroll { page, percent },
         (Some(page), None) => GoalKind::Page(page),
         (None, _) => GoalKind::Event(row.get(2)?),
     };
     let props: String = row.get(6)?;
     Ok(Goal {
-        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        id: row.get(0)?,
         display_name: row.get(1)?,
         kind,
         currency: row.get(5)?,

@@ -1,9 +1,8 @@
 //! Imports: each is one unit that can be listed.
 
 use jiff::Timestamp;
-use rusqlite::params;
 
-use crate::database::Control;
+use crate::database::{Control, Row, params};
 use crate::error::Result;
 use crate::site::Site;
 
@@ -26,12 +25,9 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn begin_import(&self, site: &Site, now: Timestamp) -> Result<u32> {
-        let connection = self.connection();
-        connection.execute(
-            "INSERT INTO imports (site_id, started_at) VALUES (?1, ?2)",
-            params![site.id, now.as_second()],
-        )?;
-        Ok(u32::try_from(connection.last_insert_rowid()).unwrap_or(u32::MAX))
+        let sql = "INSERT INTO imports (site_id, started_at) VALUES (?1, ?2) RETURNING id";
+        let id = self.write(|writer| writer.insert(sql, params![site.id, now]))?;
+        Ok(id.and_then(|id| id.try_into().ok()).unwrap_or(u32::MAX))
     }
 
     /// Notes that an import has finished.
@@ -39,11 +35,8 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn finish_import(&self, id: u32, events: u64, now: Timestamp) -> Result<()> {
-        self.connection().execute(
-            "UPDATE imports SET finished_at = ?1, events = ?2 WHERE id = ?3",
-            params![now.as_second(), i64::try_from(events).unwrap_or(i64::MAX), id],
-        )?;
-        Ok(())
+        let sql = "UPDATE imports SET finished_at = ?1, events = ?2 WHERE id = ?3";
+        self.write(|writer| writer.execute(sql, params![now, events, id])).map(drop)
     }
 
     /// Forgets an import whose rows are gone.
@@ -51,8 +44,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn forget_import(&self, id: u32) -> Result<()> {
-        self.connection().execute("DELETE FROM imports WHERE id = ?1", [id])?;
-        Ok(())
+        self.write(|writer| writer.execute("DELETE FROM imports WHERE id = ?1", params![id])).map(drop)
     }
 
     /// All imports, the oldest first.
@@ -60,19 +52,15 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn imports(&self) -> Result<Vec<Import>> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT id, site_id, events, finished_at FROM imports ORDER BY id")?;
-        let imports = statement
-            .query_map([], |row| {
-                Ok(Import {
-                    id: row.get(0)?,
-                    site_id: row.get(1)?,
-                    events: row.get::<_, i64>(2)?.unsigned_abs(),
-                    finished: row.get::<_, Option<i64>>(3)?.is_some(),
-                })
-            })?
-            .collect::<rusqlite::Result<_>>()?;
-        Ok(imports)
+        let sql = "SELECT id, site_id, events, finished_at FROM imports ORDER BY id";
+        let import = |row: &Row| {
+            Ok(Import {
+                id: row.get(0)?,
+                site_id: row.get(1)?,
+                events: row.get(2)?,
+                finished: row.get::<Option<i64>>(3)?.is_some(),
+            })
+        };
+        self.read(|reader| reader.rows(sql, &[]))?.iter().map(import).collect()
     }
 }

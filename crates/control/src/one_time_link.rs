@@ -3,9 +3,8 @@
 //! Invariant: a link is used by whoever holds it, once and in time; the first owner's until there is an owner.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::database::Control;
+use crate::database::{Control, Reader, params};
 use crate::error::{Error, Result};
 use crate::password::Password;
 use crate::secret;
@@ -28,13 +27,15 @@ impl Control {
     /// # Errors
     /// When the file cannot be written or the system has no randomness.
     pub fn setup_link(&self) -> Result<Option<String>> {
-        let connection = self.connection();
-        if user::has_owner(&connection)? {
-            return Ok(None);
-        }
         let secret = secret::random_hex::<20>()?;
-        connection.execute("INSERT INTO one_time_links (hash) VALUES (?1)", [secret::hash(&secret)])?;
-        Ok(Some(secret))
+        self.write(|writer| {
+            if user::has_owner(writer)? {
+                return Ok(None);
+            }
+            let sql = "INSERT INTO one_time_links (hash) VALUES (?1)";
+            writer.execute(sql, params![secret::hash(&secret)])?;
+            Ok(Some(secret))
+        })
     }
 
     /// Makes the holder of a setup secret the first owner.
@@ -44,23 +45,19 @@ impl Control {
     /// that is none.
     pub fn set_up(&self, secret: &str, owner: &NewOwner<'_>, now: Timestamp) -> Result<User> {
         let hash = owner.password.hash()?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let known: Option<bool> = transaction
-            .prepare_cached("SELECT 1 FROM one_time_links WHERE hash = ?1 AND user_id IS NULL")?
-            .query_row([secret::hash(secret)], |row| row.get(0))
-            .optional()?;
-        if known.is_none() || user::has_owner(&transaction)? {
-            return Err(Error::LinkGone);
-        }
         let owner =
             NewUser { email: owner.email.to_owned(), name: Some(owner.name.to_owned()), is_owner: true };
-        let id = user::add(&transaction, &owner, now)?.id;
-        user::set_password(&transaction, id, &hash)?;
-        transaction.execute("DELETE FROM one_time_links WHERE user_id IS NULL", [])?;
-        let owner = by_id(&transaction, id)?;
-        transaction.commit()?;
-        Ok(owner)
+        self.write(|writer| {
+            let sql = "SELECT 1 FROM one_time_links WHERE hash = ?1 AND user_id IS NULL";
+            let known = writer.row(sql, params![secret::hash(secret)])?;
+            if known.is_none() || user::has_owner(writer)? {
+                return Err(Error::LinkGone);
+            }
+            let id = user::add(writer, &owner, now)?.id;
+            user::set_password(writer, id, &hash)?;
+            writer.execute("DELETE FROM one_time_links WHERE user_id IS NULL", &[])?;
+            by_id(writer, id)
+        })
     }
 
     /// Makes the secret by which a user chooses a password until `ends`; an earlier one holds no longer.
@@ -69,14 +66,11 @@ impl Control {
     /// When the file cannot be written or the system has no randomness.
     pub fn password_link(&self, user: &User, ends: Timestamp) -> Result<String> {
         let secret = secret::random_hex::<20>()?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        transaction.execute("DELETE FROM one_time_links WHERE user_id = ?1", [user.id.cast_signed()])?;
-        transaction.execute(
-            "INSERT INTO one_time_links (hash, user_id, expires_at) VALUES (?1, ?2, ?3)",
-            params![secret::hash(&secret), user.id.cast_signed(), ends.as_second()],
-        )?;
-        transaction.commit()?;
+        self.write(|writer| {
+            writer.execute("DELETE FROM one_time_links WHERE user_id = ?1", params![user.id])?;
+            let sql = "INSERT INTO one_time_links (hash, user_id, expires_at) VALUES (?1, ?2, ?3)";
+            writer.execute(sql, params![secret::hash(&secret), user.id, ends])
+        })?;
         Ok(secret)
     }
 
@@ -85,7 +79,7 @@ impl Control {
     /// # Errors
     /// [`Error::LinkGone`] for one that was used, is too old or never was.
     pub fn user_of_link(&self, secret: &str, now: Timestamp) -> Result<User> {
-        of_link(&self.connection(), secret, now)
+        self.read(|reader| of_link(reader, secret, now))
     }
 
     /// Gives the user whom a secret was made for this password, and ends their sessions and the secret.
@@ -94,29 +88,24 @@ impl Control {
     /// [`Error::LinkGone`] for a secret that was used, is too old or never was.
     pub fn choose_password(&self, secret: &str, password: &Password, now: Timestamp) -> Result<User> {
         let hash = password.hash()?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let id = of_link(&transaction, secret, now)?.id;
-        user::set_password(&transaction, id, &hash)?;
-        transaction.execute("DELETE FROM one_time_links WHERE user_id = ?1", [id.cast_signed()])?;
-        let user = by_id(&transaction, id)?;
-        transaction.commit()?;
-        Ok(user)
+        self.write(|writer| {
+            let id = of_link(writer, secret, now)?.id;
+            user::set_password(writer, id, &hash)?;
+            writer.execute("DELETE FROM one_time_links WHERE user_id = ?1", params![id])?;
+            by_id(writer, id)
+        })
     }
 }
 
-fn of_link(connection: &Connection, secret: &str, now: Timestamp) -> Result<User> {
-    let id: Option<i64> = connection
-        .prepare_cached(
-            "SELECT user_id FROM one_time_links WHERE hash = ?1 AND user_id IS NOT NULL AND expires_at > ?2",
-        )?
-        .query_row(params![secret::hash(secret), now.as_second()], |row| row.get(0))
-        .optional()?;
-    by_id(connection, id.ok_or(Error::LinkGone)?.unsigned_abs())
+fn of_link(reader: &Reader<'_>, secret: &str, now: Timestamp) -> Result<User> {
+    let sql =
+        "SELECT user_id FROM one_time_links WHERE hash = ?1 AND user_id IS NOT NULL AND expires_at > ?2";
+    let found = reader.row(sql, params![secret::hash(secret), now])?;
+    by_id(reader, found.ok_or(Error::LinkGone)?.get(0)?)
 }
 
-fn by_id(connection: &Connection, id: u64) -> Result<User> {
-    user::by_id(connection, id)?.ok_or(Error::LinkGone)
+fn by_id(reader: &Reader<'_>, id: u64) -> Result<User> {
+    user::by_id(reader, id)?.ok_or(Error::LinkGone)
 }
 
 #[cfg(test)]

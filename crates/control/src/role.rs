@@ -5,9 +5,7 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use rusqlite::{OptionalExtension, params};
-
-use crate::database::Control;
+use crate::database::{Control, Row, params};
 use crate::error::{Error, Result};
 use crate::site::Site;
 use crate::user::User;
@@ -62,14 +60,10 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn members(&self, site: &Site) -> Result<Vec<Member>> {
-        let roles: HashMap<u64, String> = {
-            let connection = self.connection();
-            let mut statement =
-                connection.prepare_cached("SELECT user_id, role FROM members WHERE site_id = ?1")?;
-            let rows = statement
-                .query_map([site.id], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))?;
-            rows.collect::<rusqlite::Result<_>>()?
-        };
+        let sql = "SELECT user_id, role FROM members WHERE site_id = ?1";
+        let rows = self.read(|reader| reader.rows(sql, params![site.id]))?;
+        let role = |row: &Row| Ok((row.get(0)?, row.get(1)?));
+        let roles: HashMap<u64, String> = rows.iter().map(role).collect::<Result<_>>()?;
         let users = self.users()?.into_iter().filter(|user| !user.is_owner);
         let members = users.filter_map(|user| {
             let role = roles.get(&user.id)?.parse();
@@ -83,15 +77,9 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn roles(&self, user_id: u64) -> Result<HashMap<u32, Role>> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT site_id, role FROM members WHERE user_id = ?1")?;
-        let mut rows = statement.query([user_id.cast_signed()])?;
-        let mut roles = HashMap::new();
-        while let Some(row) = rows.next()? {
-            roles.insert(row.get(0)?, row.get::<_, String>(1)?.parse()?);
-        }
-        Ok(roles)
+        let sql = "SELECT site_id, role FROM members WHERE user_id = ?1";
+        let rows = self.read(|reader| reader.rows(sql, params![user_id]))?;
+        rows.iter().map(|row| Ok((row.get(0)?, row.get::<String>(1)?.parse()?))).collect()
     }
 
     /// Gives a user a role on a site, in the place of the one there was.
@@ -104,12 +92,9 @@ impl Control {
                 "role \"owner\": an owner is one of all sites, expected viewer, analyst or admin".into(),
             ));
         }
-        self.connection().execute(
-            "INSERT INTO members (site_id, user_id, role) VALUES (?1, ?2, ?3)
-             ON CONFLICT (site_id, user_id) DO UPDATE SET role = excluded.role",
-            params![site.id, user.id.cast_signed(), role.as_str()],
-        )?;
-        Ok(())
+        let sql = "INSERT INTO members (site_id, user_id, role) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (site_id, user_id) DO UPDATE SET role = excluded.role";
+        self.write(|writer| writer.execute(sql, params![site.id, user.id, role.as_str()])).map(drop)
     }
 
     /// Takes a user's role on a site away.
@@ -117,10 +102,8 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none.
     pub fn remove_member(&self, site: &Site, user_id: u64) -> Result<()> {
-        let removed = self.connection().execute(
-            "DELETE FROM members WHERE site_id = ?1 AND user_id = ?2",
-            params![site.id, user_id.cast_signed()],
-        )?;
+        let sql = "DELETE FROM members WHERE site_id = ?1 AND user_id = ?2";
+        let removed = self.write(|writer| writer.execute(sql, params![site.id, user_id]))?;
         if removed == 0 { Err(Error::Unknown { what: "member", id: user_id }) } else { Ok(()) }
     }
 
@@ -129,12 +112,9 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn role(&self, site: &Site, user_id: u64) -> Result<Option<Role>> {
-        let role: Option<String> = self
-            .connection()
-            .prepare_cached("SELECT role FROM members WHERE site_id = ?1 AND user_id = ?2")?
-            .query_row(params![site.id, user_id.cast_signed()], |row| row.get(0))
-            .optional()?;
-        role.map(|role| role.parse()).transpose()
+        let sql = "SELECT role FROM members WHERE site_id = ?1 AND user_id = ?2";
+        let row = self.read(|reader| reader.row(sql, params![site.id, user_id]))?;
+        row.map(|row| row.get::<String>(0)?.parse()).transpose()
     }
 }
 

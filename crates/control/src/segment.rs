@@ -3,10 +3,9 @@
 //! Invariant: the filters of a stored segment have been read by whoever will read them again; this crate does not know
 //! their language.
 
-use rusqlite::params;
 use serde_json::Value;
 
-use crate::database::Control;
+use crate::database::{Control, Reader, params};
 use crate::error::Result;
 use crate::goal::{named, refused};
 use crate::site::Site;
@@ -39,18 +38,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn segments(&self, site: &Site) -> Result<Vec<Segment>> {
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached("SELECT id, name, filters FROM segments WHERE site_id = ?1 ORDER BY id")?;
-        let segments = statement.query_map([site.id], |row| {
-            let filters: String = row.get(2)?;
-            Ok(Segment {
-                id: row.get::<_, i64>(0)?.unsigned_abs(),
-                name: row.get(1)?,
-                filters: serde_json::from_str(&filters).unwrap_or_default(),
-            })
-        })?;
-        Ok(segments.collect::<rusqlite::Result<_>>()?)
+        self.read(|reader| segments(reader, site))
     }
 
     /// Makes a segment whose filters pass `check`, which says what is wrong with others; one that is there already with
@@ -66,25 +54,24 @@ impl Control {
     ) -> Result<Segment> {
         let name = named(&segment.name, "name")?;
         check(&segment.filters).map_err(refused)?;
-        let known = self.segments(site)?;
-        if known.len() >= SEGMENTS_MAX {
-            return Err(refused(format!("the site has {SEGMENTS_MAX} segments already, which is the most")));
-        }
-        if let Some(same) =
-            known.into_iter().find(|known| known.name == name && known.filters == segment.filters)
-        {
-            return Ok(same);
-        }
-        let connection = self.connection();
-        let inserted = connection.execute(
-            "INSERT INTO segments (site_id, name, filters) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            params![site.id, name, segment.filters.to_string()],
-        )?;
-        if inserted == 0 {
-            return Err(refused(format!("a segment {name:?} exists already")));
-        }
-        let id = connection.last_insert_rowid().unsigned_abs();
-        Ok(Segment { id, name, filters: segment.filters })
+        self.write(|writer| {
+            let known = segments(writer, site)?;
+            if known.len() >= SEGMENTS_MAX {
+                return Err(refused(format!(
+                    "the site has {SEGMENTS_MAX} segments already, which is the most"
+                )));
+            }
+            if let Some(same) =
+                known.into_iter().find(|known| known.name == name && known.filters == segment.filters)
+            {
+                return Ok(same);
+            }
+            let sql = "INSERT INTO segments (site_id, name, filters) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO NOTHING RETURNING id";
+            let id = writer.insert(sql, params![site.id, &name, segment.filters.to_string()])?;
+            let id = id.ok_or_else(|| refused(format!("a segment {name:?} exists already")))?;
+            Ok(Segment { id, name, filters: segment.filters })
+        })
     }
 
     /// Removes a segment.
@@ -94,6 +81,17 @@ impl Control {
     pub fn remove_segment(&self, site: &Site, id: u64) -> Result<()> {
         self.remove_definition(("segments", "segment"), site, id)
     }
+}
+
+pub(crate) fn segments(reader: &Reader<'_>, site: &Site) -> Result<Vec<Segment>> {
+    let sql = "SELECT id, name, filters FROM segments WHERE site_id = ?1 ORDER BY id";
+    let rows = reader.rows(sql, params![site.id])?;
+    let segments = rows.iter().map(|row| {
+        let filters: String = row.get(2)?;
+        let filters = serde_json::from_str(&filters).unwrap_or_default();
+        Ok(Segment { id: row.get(0)?, name: row.get(1)?, filters })
+    });
+    segments.collect()
 }
 
 #[cfg(test)]

@@ -4,9 +4,8 @@
 //! every process. Nothing is kept of where it was begun.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, params};
 
-use crate::database::Control;
+use crate::database::{Control, Row, Writer, params};
 use crate::error::{Error, Result};
 use crate::secret;
 use crate::user::{self, User};
@@ -37,6 +36,11 @@ pub struct Session {
 const SEEN_EVERY: SignedDuration = SignedDuration::from_mins(5);
 /// Who signs in more often than this loses the oldest.
 const SESSIONS_MAX: u32 = 50;
+/// Sessions that have ended, of all users.
+const ENDED: &str = "DELETE FROM sessions WHERE expires_at <= ?1 OR seen_at <= ?2";
+/// All sessions of a user but the newest.
+const OLDEST: &str = "DELETE FROM sessions WHERE user_id = ?1 AND id NOT IN
+    (SELECT id FROM sessions WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2)";
 
 impl Control {
     /// Begins a session and returns its secret, which is kept nowhere.
@@ -45,25 +49,13 @@ impl Control {
     /// When the file cannot be written or the system has no randomness.
     pub fn begin_session(&self, user: &User, now: Timestamp, limits: SessionLimits) -> Result<String> {
         let secret = secret::random_hex::<32>()?;
-        let connection = self.connection();
-        connection.execute(
-            "DELETE FROM sessions WHERE expires_at <= ?1 OR seen_at <= ?2",
-            params![now.as_second(), (now - limits.idle).as_second()],
-        )?;
-        connection.execute(
-            "DELETE FROM sessions WHERE id IN
-             (SELECT id FROM sessions WHERE user_id = ?1 ORDER BY id DESC LIMIT -1 OFFSET ?2)",
-            params![user.id.cast_signed(), SESSIONS_MAX - 1],
-        )?;
-        connection.execute(
-            "INSERT INTO sessions (hash, user_id, created_at, seen_at, expires_at) VALUES (?1, ?2, ?3, ?3, ?4)",
-            params![
-                secret::hash(&secret),
-                user.id.cast_signed(),
-                now.as_second(),
-                (now + limits.lasts).as_second()
-            ],
-        )?;
+        self.write(|writer| {
+            writer.execute(ENDED, params![now, now - limits.idle])?;
+            writer.execute(OLDEST, params![user.id, SESSIONS_MAX - 1])?;
+            let sql = "INSERT INTO sessions (hash, user_id, created_at, seen_at, expires_at)
+                       VALUES (?1, ?2, ?3, ?3, ?4)";
+            writer.execute(sql, params![secret::hash(&secret), user.id, now, now + limits.lasts])
+        })?;
         Ok(secret)
     }
 
@@ -77,24 +69,22 @@ impl Control {
         now: Timestamp,
         limits: SessionLimits,
     ) -> Result<Option<(User, u64)>> {
-        let connection = self.connection();
-        let found: Option<(i64, i64, i64)> = connection
-            .prepare_cached(
-                "SELECT id, user_id, seen_at FROM sessions WHERE hash = ?1 AND expires_at > ?2 AND seen_at > ?3",
-            )?
-            .query_row(
-                params![secret::hash(secret), now.as_second(), (now - limits.idle).as_second()],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .optional()?;
-        let Some((id, user_id, seen_at)) = found else { return Ok(None) };
-        if now.as_second() - seen_at >= SEEN_EVERY.as_secs() {
-            connection
-                .prepare_cached("UPDATE sessions SET seen_at = ?1 WHERE id = ?2")?
-                .execute([now.as_second(), id])?;
+        let sql = "SELECT id, user_id, seen_at FROM sessions
+                   WHERE hash = ?1 AND expires_at > ?2 AND seen_at > ?3";
+        let found = self.read(|reader| {
+            let Some(row) = reader.row(sql, params![secret::hash(secret), now, now - limits.idle])? else {
+                return Ok(None);
+            };
+            let user = user::by_id(reader, row.get(1)?)?;
+            Ok(user.map(|user| (user, row)))
+        })?;
+        let Some((user, row)) = found else { return Ok(None) };
+        let (id, seen_at): (u64, Timestamp) = (row.get(0)?, row.get(2)?);
+        if now.duration_since(seen_at) >= SEEN_EVERY {
+            let sql = "UPDATE sessions SET seen_at = ?1 WHERE id = ?2";
+            self.write(|writer| writer.execute(sql, params![now, id]))?;
         }
-        let user = user::by_id(&connection, user_id.unsigned_abs())?;
-        Ok(user.map(|user| (user, id.unsigned_abs())))
+        Ok(Some((user, id)))
     }
 
     /// The sessions of a user that have not ended, the newest first.
@@ -102,23 +92,18 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn sessions(&self, user: &User, now: Timestamp, limits: SessionLimits) -> Result<Vec<Session>> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(
-            "SELECT id, created_at, seen_at, expires_at FROM sessions
-             WHERE user_id = ?1 AND expires_at > ?2 AND seen_at > ?3 ORDER BY id DESC",
-        )?;
-        let idle_since = (now - limits.idle).as_second();
-        let rows =
-            statement.query_map(params![user.id.cast_signed(), now.as_second(), idle_since], |row| {
-                let instant = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
-                Ok(Session {
-                    id: row.get::<_, i64>(0)?.unsigned_abs(),
-                    created_at: instant(row.get(1)?),
-                    seen_at: instant(row.get(2)?),
-                    expires_at: instant(row.get(3)?),
-                })
-            })?;
-        Ok(rows.collect::<rusqlite::Result<_>>()?)
+        let sql = "SELECT id, created_at, seen_at, expires_at FROM sessions
+                   WHERE user_id = ?1 AND expires_at > ?2 AND seen_at > ?3 ORDER BY id DESC";
+        let rows = self.read(|reader| reader.rows(sql, params![user.id, now, now - limits.idle]))?;
+        let session = |row: &Row| {
+            Ok(Session {
+                id: row.get(0)?,
+                created_at: row.get(1)?,
+                seen_at: row.get(2)?,
+                expires_at: row.get(3)?,
+            })
+        };
+        rows.iter().map(session).collect()
     }
 
     /// Ends one session of a user.
@@ -126,10 +111,8 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when the user has none of this number.
     pub fn end_session(&self, user: &User, id: u64) -> Result<()> {
-        let ended = self.connection().execute(
-            "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2",
-            [user.id.cast_signed(), id.cast_signed()],
-        )?;
+        let sql = "DELETE FROM sessions WHERE user_id = ?1 AND id = ?2";
+        let ended = self.write(|writer| writer.execute(sql, params![user.id, id]))?;
         if ended == 0 { Err(Error::Unknown { what: "session", id }) } else { Ok(()) }
     }
 
@@ -138,12 +121,13 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn end_other_sessions(&self, user: &User, kept: u64) -> Result<()> {
-        self.connection().execute(
-            "DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2",
-            [user.id.cast_signed(), kept.cast_signed()],
-        )?;
-        Ok(())
+        self.write(|writer| end_other_sessions(writer, user, kept))
     }
+}
+
+pub(crate) fn end_other_sessions(writer: &Writer<'_>, user: &User, kept: u64) -> Result<()> {
+    let sql = "DELETE FROM sessions WHERE user_id = ?1 AND id <> ?2";
+    writer.execute(sql, params![user.id, kept]).map(drop)
 }
 
 #[cfg(test)]

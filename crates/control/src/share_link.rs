@@ -4,13 +4,13 @@
 //! reads what the link shows at that moment: a link that ended, was removed or lost its segment shows nothing.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{OptionalExtension, Row, params};
 
-use crate::database::Control;
+use crate::database::{Control, Reader, Row, params};
 use crate::error::{Error, Result};
 use crate::goal::{named, refused};
 use crate::password::Password;
 use crate::secret;
+use crate::segment::segments;
 use crate::site::Site;
 
 /// A link as it can be listed: all but its secret, which is kept nowhere.
@@ -89,11 +89,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn share_links(&self, site: &Site) -> Result<Vec<ShareLink>> {
-        let connection = self.connection();
-        let mut statement = connection
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM share_links WHERE site_id = ?1 ORDER BY id"))?;
-        let links = statement.query_map([site.id], from_row)?;
-        Ok(links.collect::<rusqlite::Result<_>>()?)
+        self.read(|reader| share_links(reader, site))
     }
 
     /// The link of a number.
@@ -101,11 +97,7 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none.
     pub fn share_link(&self, id: u64) -> Result<ShareLink> {
-        self.connection()
-            .prepare_cached(&format!("SELECT {COLUMNS} FROM share_links WHERE id = ?1"))?
-            .query_row([id.cast_signed()], from_row)
-            .optional()?
-            .ok_or(Error::Unknown { what: "link", id })
+        self.read(|reader| share_link(reader, id))
     }
 
     /// Makes a link, and returns it with its secret of 128 bits, which is kept nowhere.
@@ -124,38 +116,34 @@ impl Control {
             return Err(refused("the link would have ended already".into()));
         }
         check_ancestors(&link.frame_ancestors)?;
-        if let Some(id) = link.segment_id
-            && !self.segments(site)?.iter().any(|segment| segment.id == id)
-        {
-            return Err(refused(format!("the site has no segment {id}")));
-        }
-        if self.share_links(site)?.len() >= LINKS_MAX {
-            return Err(refused(format!("the site has {LINKS_MAX} links already, which is the most")));
-        }
         let password = link.password.map(|password| password.hash()).transpose()?;
         let secret = secret::random_hex::<16>()?;
-        let id = {
-            let connection = self.connection();
-            let inserted = connection.execute(
-                "INSERT INTO share_links (site_id, name, hash, password, segment_id, frame_ancestors, created_at, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-                params![
-                    site.id,
-                    name,
-                    secret::hash(&secret),
-                    password,
-                    link.segment_id.map(u64::cast_signed),
-                    link.frame_ancestors.join(" "),
-                    now.as_second(),
-                    link.expires_at.map(Timestamp::as_second),
-                ],
-            )?;
-            if inserted == 0 {
-                return Err(refused(format!("a link {name:?} exists already")));
+        let link = self.write(|writer| {
+            if let Some(id) = link.segment_id
+                && !segments(writer, site)?.iter().any(|segment| segment.id == id)
+            {
+                return Err(refused(format!("the site has no segment {id}")));
             }
-            connection.last_insert_rowid().unsigned_abs()
-        };
-        Ok((self.share_link(id)?, secret))
+            if share_links(writer, site)?.len() >= LINKS_MAX {
+                return Err(refused(format!("the site has {LINKS_MAX} links already, which is the most")));
+            }
+            let values = params![
+                site.id,
+                &name,
+                secret::hash(&secret),
+                password,
+                link.segment_id,
+                link.frame_ancestors.join(" "),
+                now,
+                link.expires_at,
+            ];
+            let sql = "INSERT INTO share_links
+                (site_id, name, hash, password, segment_id, frame_ancestors, created_at, expires_at)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING id";
+            let id = writer.insert(sql, values)?;
+            share_link(writer, id.ok_or_else(|| refused(format!("a link {name:?} exists already")))?)
+        })?;
+        Ok((link, secret))
     }
 
     /// Removes a link; who has opened it reads nothing any more.
@@ -176,32 +164,25 @@ impl Control {
         password: Option<&Password>,
         now: Timestamp,
     ) -> Result<Opened> {
-        let found: Option<(u64, Option<String>)> = self
-            .connection()
-            .prepare_cached(
-                "SELECT id, password FROM share_links WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
-            )?
-            .query_row(params![secret::hash(secret), now.as_second()], |row| {
-                Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))
-            })
-            .optional()?;
-        let (id, hash) = found.ok_or(Error::LinkGone)?;
-        if let Some(hash) = hash {
+        let sql = "SELECT id, password FROM share_links
+                   WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
+        let row = self.read(|reader| reader.row(sql, params![secret::hash(secret), now]))?;
+        let row = row.ok_or(Error::LinkGone)?;
+        if let Some(hash) = row.get::<Option<String>>(1)? {
             let fits = password.map(|password| password.matches(Some(&hash))).transpose()?;
             if fits != Some(true) {
                 return Ok(Opened::PasswordNeeded);
             }
         }
-        let link = self.share_link(id)?;
-        let ends = link.expires_at.map_or(now + PASS_LASTS, |end| end.min(now + PASS_LASTS));
         let pass = format!("{PASS_PREFIX}{}", secret::random_hex::<20>()?);
-        let connection = self.connection();
-        connection.execute("DELETE FROM share_passes WHERE expires_at <= ?1", [now.as_second()])?;
-        connection.execute(
-            "INSERT INTO share_passes (hash, link_id, expires_at) VALUES (?1, ?2, ?3)",
-            params![secret::hash(&pass), id.cast_signed(), ends.as_second()],
-        )?;
-        Ok(Opened::Pass { pass, ends, link })
+        self.write(|writer| {
+            let link = share_link(writer, row.get(0)?)?;
+            let ends = link.expires_at.map_or(now + PASS_LASTS, |end| end.min(now + PASS_LASTS));
+            writer.execute("DELETE FROM share_passes WHERE expires_at <= ?1", params![now])?;
+            let sql = "INSERT INTO share_passes (hash, link_id, expires_at) VALUES (?1, ?2, ?3)";
+            writer.execute(sql, params![secret::hash(&pass), link.id, ends])?;
+            Ok(Opened::Pass { pass, ends, link })
+        })
     }
 
     /// What a pass lets somebody read; `None` for one that has ended or never was, or whose link has.
@@ -211,14 +192,19 @@ impl Control {
     pub fn share(&self, pass: &str, now: Timestamp) -> Result<Option<Share>> {
         let sql = "SELECT site_id, segment_id FROM share_passes JOIN share_links ON share_links.id = link_id
                    WHERE share_passes.hash = ?1 AND share_passes.expires_at > ?2";
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(sql)?;
-        let share = statement.query_row(params![secret::hash(pass), now.as_second()], |row| {
-            let segment_id = row.get::<_, Option<i64>>(1)?.map(i64::unsigned_abs);
-            Ok(Share { site_id: row.get(0)?, segment_id })
-        });
-        Ok(share.optional()?)
+        let row = self.read(|reader| reader.row(sql, params![secret::hash(pass), now]))?;
+        row.map(|row| Ok(Share { site_id: row.get(0)?, segment_id: row.get(1)? })).transpose()
     }
+}
+
+fn share_links(reader: &Reader<'_>, site: &Site) -> Result<Vec<ShareLink>> {
+    let sql = format!("SELECT {COLUMNS} FROM share_links WHERE site_id = ?1 ORDER BY id");
+    reader.rows(&sql, params![site.id])?.iter().map(from_row).collect()
+}
+
+fn share_link(reader: &Reader<'_>, id: u64) -> Result<ShareLink> {
+    let row = reader.row(&format!("SELECT {COLUMNS} FROM share_links WHERE id = ?1"), params![id])?;
+    from_row(&row.ok_or(Error::Unknown { what: "link", id })?)
 }
 
 /// Whole origins: a header is made of them, so nothing else may stand in it.
@@ -239,17 +225,16 @@ fn check_ancestors(origins: &[String]) -> Result<()> {
     }
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<ShareLink> {
-    let instant = |second| Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH);
+fn from_row(row: &Row) -> Result<ShareLink> {
     Ok(ShareLink {
-        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        id: row.get(0)?,
         site_id: row.get(1)?,
         name: row.get(2)?,
         has_password: row.get(3)?,
-        segment_id: row.get::<_, Option<i64>>(4)?.map(i64::unsigned_abs),
-        frame_ancestors: row.get::<_, String>(5)?.split_whitespace().map(str::to_owned).collect(),
-        created_at: instant(row.get(6)?),
-        expires_at: row.get::<_, Option<i64>>(7)?.map(instant),
+        segment_id: row.get(4)?,
+        frame_ancestors: row.get::<String>(5)?.split_whitespace().map(str::to_owned).collect(),
+        created_at: row.get(6)?,
+        expires_at: row.get(7)?,
     })
 }
 

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::database::Control;
+use crate::database::{Control, Reader, Row, Writer, params};
 use crate::error::{Error, Result};
 use crate::setting::{Setting, Sharing, entries, normal_domain};
 
@@ -114,19 +113,10 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn sites(&self) -> Result<Vec<Site>> {
-        let connection = self.connection();
-        let mut settings: HashMap<u32, HashMap<String, String>> = HashMap::new();
-        let mut statement = connection.prepare_cached("SELECT site_id, name, value FROM settings")?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            settings.entry(row.get(0)?).or_default().insert(row.get(1)?, row.get(2)?);
-        }
-        let mut statement = connection.prepare_cached("SELECT id, domain FROM sites ORDER BY domain")?;
-        let sites = statement.query_map([], |row| {
-            let id = row.get(0)?;
-            Ok(Site::new(id, row.get(1)?, settings.remove(&id).unwrap_or_default()))
-        })?;
-        Ok(sites.collect::<rusqlite::Result<_>>()?)
+        // In one statement, so that no site comes without its settings.
+        let sql =
+            "SELECT id, domain, name, value FROM sites LEFT JOIN settings ON site_id = id ORDER BY domain";
+        sites(&self.read(|reader| reader.rows(sql, &[]))?)
     }
 
     /// The site of a domain.
@@ -136,7 +126,7 @@ impl Control {
     pub fn site(&self, domain: &str) -> Result<Site> {
         // A name that no site can have is one that none has.
         let domain = normal_domain(domain).map_err(|_| Error::UnknownSite(domain.to_owned()))?;
-        find(&self.connection(), &domain)?.ok_or(Error::UnknownSite(domain))
+        self.read(|reader| find(reader, &domain))?.ok_or(Error::UnknownSite(domain))
     }
 
     /// Adds a site.
@@ -146,19 +136,13 @@ impl Control {
     pub fn add_site(&self, domain: &str, timezone: &str, now: Timestamp) -> Result<Site> {
         let domain = normal_domain(domain)?;
         let timezone = Setting::Timezone.checked(timezone)?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        let inserted = transaction.execute(
-            "INSERT INTO sites (domain, created_at) VALUES (?1, ?2) ON CONFLICT (domain) DO NOTHING",
-            params![domain, now.as_second()],
-        )?;
-        if inserted == 0 {
-            return Err(exists(&domain));
-        }
-        let id = u32::try_from(transaction.last_insert_rowid()).unwrap_or(u32::MAX);
-        store(&transaction, id, (Setting::Timezone, &timezone))?;
-        transaction.commit()?;
-        drop(connection);
+        self.write(|writer| {
+            let sql = "INSERT INTO sites (domain, created_at) VALUES (?1, ?2)
+                       ON CONFLICT (domain) DO NOTHING RETURNING id";
+            let id = writer.insert(sql, params![&domain, now])?.ok_or_else(|| exists(&domain))?;
+            let id = u32::try_from(id).unwrap_or(u32::MAX);
+            store(writer, id, (Setting::Timezone, &timezone))
+        })?;
         self.site(&domain)
     }
 
@@ -169,9 +153,9 @@ impl Control {
     pub fn rename_site(&self, domain: &str, new: &str) -> Result<Site> {
         let new = normal_domain(new)?;
         let site = self.site(domain)?;
-        let renamed = self
-            .connection()
-            .execute("UPDATE OR IGNORE sites SET domain = ?1 WHERE id = ?2", params![new, site.id])?;
+        let sql = "UPDATE sites SET domain = ?1
+                   WHERE id = ?2 AND NOT EXISTS (SELECT 1 FROM sites WHERE domain = ?1 AND id <> ?2)";
+        let renamed = self.write(|writer| writer.execute(sql, params![&new, site.id]))?;
         if renamed == 0 {
             return Err(exists(&new));
         }
@@ -185,7 +169,7 @@ impl Control {
     /// [`Error::UnknownSite`] when there is none.
     pub fn remove_site(&self, domain: &str) -> Result<Site> {
         let site = self.site(domain)?;
-        self.connection().execute("DELETE FROM sites WHERE id = ?1", [site.id])?;
+        self.write(|writer| writer.execute("DELETE FROM sites WHERE id = ?1", params![site.id]))?;
         Ok(site)
     }
 
@@ -194,14 +178,9 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn removed_sites(&self) -> Result<Vec<RemovedSite>> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT id, removed_at FROM removed_sites ORDER BY id")?;
-        let sites = statement.query_map([], |row| {
-            let removed_at = Timestamp::from_second(row.get(1)?).unwrap_or(Timestamp::UNIX_EPOCH);
-            Ok(RemovedSite { id: row.get(0)?, removed_at })
-        })?;
-        Ok(sites.collect::<rusqlite::Result<_>>()?)
+        let sql = "SELECT id, removed_at FROM removed_sites ORDER BY id";
+        let rows = self.read(|reader| reader.rows(sql, &[]))?;
+        rows.iter().map(|row| Ok(RemovedSite { id: row.get(0)?, removed_at: row.get(1)? })).collect()
     }
 
     /// Notes that no event of a removed site is left anywhere.
@@ -209,8 +188,8 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn forget_removed_site(&self, id: u32) -> Result<()> {
-        self.connection().execute("DELETE FROM removed_sites WHERE id = ?1", [id])?;
-        Ok(())
+        let sql = "DELETE FROM removed_sites WHERE id = ?1";
+        self.write(|writer| writer.execute(sql, params![id])).map(drop)
     }
 
     /// Changes settings of a site: all of them, or none where one makes no sense.
@@ -219,53 +198,57 @@ impl Control {
     /// [`Error::UnknownSite`], and [`Error::Refused`] for a value that makes no sense or is another site's name.
     pub fn set_site(&self, domain: &str, settings: &[(Setting, String)]) -> Result<Site> {
         let site = self.site(domain)?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        for (setting, value) in settings {
-            let value = setting.checked(value)?;
-            if setting.facts().sharing == Sharing::Names {
-                refuse_names_of_others(&transaction, site.id, (*setting, &value))?;
+        self.write(|writer| {
+            for (setting, value) in settings {
+                let value = setting.checked(value)?;
+                if setting.facts().sharing == Sharing::Names {
+                    refuse_names_of_others(writer, site.id, (*setting, &value))?;
+                }
+                store(writer, site.id, (*setting, &value))?;
             }
-            store(&transaction, site.id, (*setting, &value))?;
-        }
-        transaction.commit()?;
-        drop(connection);
+            Ok(())
+        })?;
         self.site(domain)
     }
 }
 
-fn find(connection: &Connection, domain: &str) -> Result<Option<Site>> {
-    let id: Option<u32> = connection
-        .prepare_cached("SELECT id FROM sites WHERE domain = ?1")?
-        .query_row([domain], |row| row.get(0))
-        .optional()?;
-    let Some(id) = id else { return Ok(None) };
-    let mut statement = connection.prepare_cached("SELECT name, value FROM settings WHERE site_id = ?1")?;
-    let settings = statement.query_map([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(Some(Site::new(id, domain.to_owned(), settings.collect::<rusqlite::Result<_>>()?)))
+fn find(reader: &Reader<'_>, domain: &str) -> Result<Option<Site>> {
+    let sql =
+        "SELECT id, domain, name, value FROM sites LEFT JOIN settings ON site_id = id WHERE domain = ?1";
+    Ok(sites(&reader.rows(sql, params![domain])?)?.pop())
 }
 
-fn store(connection: &Connection, site_id: u32, (setting, value): (Setting, &str)) -> Result<()> {
-    connection.execute(
-        "INSERT INTO settings (site_id, name, value) VALUES (?1, ?2, ?3)
-         ON CONFLICT (site_id, name) DO UPDATE SET value = excluded.value",
-        params![site_id, setting.facts().name, value],
-    )?;
-    Ok(())
+/// Sites from rows of number, domain, and name and value of a setting or none; those of a site come together.
+fn sites(rows: &[Row]) -> Result<Vec<Site>> {
+    let of_sites = rows.chunk_by(|one, next| one.0[0] == next.0[0]);
+    let site = |rows: &[Row]| {
+        let mut settings = HashMap::new();
+        for row in rows {
+            if let Some(name) = row.get(2)? {
+                settings.insert(name, row.get(3)?);
+            }
+        }
+        Ok(Site::new(rows[0].get(0)?, rows[0].get(1)?, settings))
+    };
+    of_sites.map(site).collect()
+}
+
+fn store(writer: &Writer<'_>, site_id: u32, (setting, value): (Setting, &str)) -> Result<()> {
+    let sql = "INSERT INTO settings (site_id, name, value) VALUES (?1, ?2, ?3)
+               ON CONFLICT (site_id, name) DO UPDATE SET value = excluded.value";
+    writer.execute(sql, params![site_id, setting.facts().name, value]).map(drop)
 }
 
 /// A name that two sites had would be a beacon's that belongs to either.
 fn refuse_names_of_others(
-    connection: &Connection,
+    reader: &Reader<'_>,
     site_id: u32,
     (setting, value): (Setting, &str),
 ) -> Result<()> {
-    let mut statement = connection.prepare_cached(
-        "SELECT domain, value FROM settings JOIN sites ON sites.id = site_id WHERE name = ?1 AND site_id <> ?2",
-    )?;
-    let mut rows = statement.query(params![setting.facts().name, site_id])?;
+    let sql = "SELECT domain, value FROM settings JOIN sites ON sites.id = site_id
+               WHERE name = ?1 AND site_id <> ?2";
     let new = entries(value);
-    while let Some(row) = rows.next()? {
+    for row in reader.rows(sql, params![setting.facts().name, site_id])? {
         let (domain, taken): (String, String) = (row.get(0)?, row.get(1)?);
         let taken = entries(&taken);
         if let Some(name) = new.iter().find(|name| taken.iter().any(|taken| taken.eq_ignore_ascii_case(name)))

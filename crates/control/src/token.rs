@@ -3,9 +3,8 @@
 //! Invariant: a token that is revoked or past its end grants nothing from that moment on, in every process.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 
-use crate::database::Control;
+use crate::database::{Control, Row, params};
 use crate::error::{Error, Result};
 use crate::goal::refused;
 use crate::secret;
@@ -129,17 +128,11 @@ impl Control {
             return Err(refused(format!("the name, expected at most {NAME_CHARACTERS_MAX} characters")));
         }
         let text = format!("passant_{}", secret::random_hex::<20>()?);
-        self.connection().execute(
-            "INSERT INTO tokens (hash, scope, site_id, created_at, name, expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![
-                secret::hash(&text),
-                token.scope.as_str(),
-                token.site.map(|site| site.id),
-                now.as_second(),
-                token.name,
-                token.expires_at.map(Timestamp::as_second),
-            ],
-        )?;
+        let (scope, site_id) = (token.scope.as_str(), token.site.map(|site| site.id));
+        let values = params![secret::hash(&text), scope, site_id, now, &token.name, token.expires_at];
+        let sql = "INSERT INTO tokens (hash, scope, site_id, created_at, name, expires_at)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        self.write(|writer| writer.execute(sql, values))?;
         Ok(text)
     }
 
@@ -148,14 +141,10 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn grant(&self, token: &str, now: Timestamp) -> Result<Option<Grant>> {
-        let found: Option<(String, Option<u32>)> = self
-            .connection()
-            .prepare_cached(
-                "SELECT scope, site_id FROM tokens WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)",
-            )?
-            .query_row(params![secret::hash(token), now.as_second()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        found.map(|(scope, site_id)| Ok(Grant { scope: scope.parse()?, site_id })).transpose()
+        let sql = "SELECT scope, site_id FROM tokens
+                   WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
+        let row = self.read(|reader| reader.row(sql, params![secret::hash(token), now]))?;
+        row.map(|row| Ok(Grant { scope: row.get::<String>(0)?.parse()?, site_id: row.get(1)? })).transpose()
     }
 
     /// The tokens that allow `scope`, those that have ended too: for who has to know them without asking each time.
@@ -163,14 +152,11 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn token_hashes(&self, scope: Scope) -> Result<Vec<TokenHash>> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached("SELECT hash, site_id, expires_at FROM tokens WHERE scope = ?1")?;
-        let hashes = statement.query_map([scope.as_str()], |row| {
-            let expires_at: Option<i64> = row.get(2)?;
-            Ok(TokenHash { hash: row.get(0)?, site_id: row.get(1)?, expires_at: expires_at.map(instant) })
-        })?;
-        Ok(hashes.collect::<rusqlite::Result<_>>()?)
+        let sql = "SELECT hash, site_id, expires_at FROM tokens WHERE scope = ?1 ORDER BY id";
+        let rows = self.read(|reader| reader.rows(sql, params![scope.as_str()]))?;
+        let hash =
+            |row: &Row| Ok(TokenHash { hash: row.get(0)?, site_id: row.get(1)?, expires_at: row.get(2)? });
+        rows.iter().map(hash).collect()
     }
 
     /// All tokens, the oldest first, those that have ended too.
@@ -178,24 +164,20 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn tokens(&self) -> Result<Vec<Token>> {
-        let connection = self.connection();
-        let mut statement = connection.prepare_cached(
-            "SELECT tokens.id, name, scope, domain, tokens.created_at, expires_at
-             FROM tokens LEFT JOIN sites ON sites.id = site_id ORDER BY tokens.id",
-        )?;
-        let mut rows = statement.query([])?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(Token {
-                id: row.get::<_, i64>(0)?.unsigned_abs(),
+        let sql = "SELECT tokens.id, name, scope, domain, tokens.created_at, expires_at
+                   FROM tokens LEFT JOIN sites ON sites.id = site_id ORDER BY tokens.id";
+        let rows = self.read(|reader| reader.rows(sql, &[]))?;
+        let token = |row: &Row| {
+            Ok(Token {
+                id: row.get(0)?,
                 name: row.get(1)?,
-                scope: row.get::<_, String>(2)?.parse()?,
+                scope: row.get::<String>(2)?.parse()?,
                 domain: row.get(3)?,
-                created_at: instant(row.get(4)?),
-                expires_at: row.get::<_, Option<i64>>(5)?.map(instant),
-            });
-        }
-        Ok(found)
+                created_at: row.get(4)?,
+                expires_at: row.get(5)?,
+            })
+        };
+        rows.iter().map(token).collect()
     }
 
     /// Ends a token.
@@ -203,13 +185,9 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none of this number.
     pub fn revoke_token(&self, id: u64) -> Result<()> {
-        let removed = self.connection().execute("DELETE FROM tokens WHERE id = ?1", [id.cast_signed()])?;
+        let removed = self.write(|writer| writer.execute("DELETE FROM tokens WHERE id = ?1", params![id]))?;
         if removed == 0 { Err(Error::Unknown { what: "token", id }) } else { Ok(()) }
     }
-}
-
-fn instant(second: i64) -> Timestamp {
-    Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]

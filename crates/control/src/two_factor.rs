@@ -3,10 +3,9 @@
 //! Invariant: a code is taken once. A secret is asked for only once its holder has shown that the device knows it.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension, params};
 use totp_rs::{Builder, Totp};
 
-use crate::database::Control;
+use crate::database::{Control, params};
 use crate::error::{Error, Result};
 use crate::goal::refused;
 use crate::secret;
@@ -35,10 +34,8 @@ impl Control {
         }
         let bytes = secret::random::<20>()?;
         let totp = totp(user, bytes.to_vec())?;
-        self.connection().execute(
-            "UPDATE users SET totp_secret = ?1, totp_confirmed = 0, totp_step = 0 WHERE id = ?2",
-            params![bytes, user.id.cast_signed()],
-        )?;
+        let sql = "UPDATE users SET totp_secret = ?1, totp_confirmed = 0, totp_step = 0 WHERE id = ?2";
+        self.write(|writer| writer.execute(sql, params![bytes, user.id]))?;
         Ok(DeviceSecret { secret: totp.secret().to_base32(), uri: totp.to_url().map_err(failed)? })
     }
 
@@ -51,19 +48,15 @@ impl Control {
             return Err(refused("code: not one that the device shows now".into()));
         }
         let codes = (0..RECOVERY_CODES).map(|_| recovery_code()).collect::<Result<Vec<_>>>()?;
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        let id = user.id.cast_signed();
-        transaction.execute("UPDATE users SET totp_confirmed = 1 WHERE id = ?1", [id])?;
-        transaction.execute("DELETE FROM recovery_codes WHERE user_id = ?1", [id])?;
-        for code in &codes {
-            transaction.execute(
-                "INSERT INTO recovery_codes (user_id, hash) VALUES (?1, ?2)",
-                params![id, secret::hash(&plain(code))],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(codes)
+        self.write(|writer| {
+            writer.execute("UPDATE users SET totp_confirmed = 1 WHERE id = ?1", params![user.id])?;
+            writer.execute("DELETE FROM recovery_codes WHERE user_id = ?1", params![user.id])?;
+            for code in &codes {
+                let sql = "INSERT INTO recovery_codes (user_id, hash) VALUES (?1, ?2)";
+                writer.execute(sql, params![user.id, secret::hash(&plain(code))])?;
+            }
+            Ok(codes)
+        })
     }
 
     /// Asks for no code any more.
@@ -71,12 +64,11 @@ impl Control {
     /// # Errors
     /// When the file cannot be written.
     pub fn end_two_factor(&self, user: &User) -> Result<()> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction()?;
-        let id = user.id.cast_signed();
-        transaction.execute("UPDATE users SET totp_secret = NULL, totp_confirmed = 0 WHERE id = ?1", [id])?;
-        transaction.execute("DELETE FROM recovery_codes WHERE user_id = ?1", [id])?;
-        Ok(transaction.commit()?)
+        self.write(|writer| {
+            let sql = "UPDATE users SET totp_secret = NULL, totp_confirmed = 0 WHERE id = ?1";
+            writer.execute(sql, params![user.id])?;
+            writer.execute("DELETE FROM recovery_codes WHERE user_id = ?1", params![user.id]).map(drop)
+        })
     }
 
     /// Whether `code` is one that the device shows about now or a recovery code, and was not taken before.
@@ -87,10 +79,9 @@ impl Control {
         if user.has_two_factor && self.take_device_code(user, code, now)? {
             return Ok(true);
         }
-        let taken = self.connection().execute(
-            "DELETE FROM recovery_codes WHERE user_id = ?1 AND hash = ?2",
-            params![user.id.cast_signed(), secret::hash(&plain(code))],
-        )?;
+        let sql = "DELETE FROM recovery_codes WHERE user_id = ?1 AND hash = ?2";
+        let values = params![user.id, secret::hash(&plain(code))];
+        let taken = self.write(|writer| writer.execute(sql, values))?;
         Ok(taken == 1)
     }
 
@@ -100,22 +91,19 @@ impl Control {
     /// When the file cannot be read.
     pub fn recovery_codes_left(&self, user: &User) -> Result<u32> {
         let sql = "SELECT count(*) FROM recovery_codes WHERE user_id = ?1";
-        Ok(self.connection().query_row(sql, [user.id.cast_signed()], |row| row.get(0))?)
+        let row = self.read(|reader| reader.row(sql, params![user.id]))?;
+        row.map_or(Ok(0), |row| row.get(0))
     }
 
     fn take_device_code(&self, user: &User, code: &str, now: Timestamp) -> Result<bool> {
-        let connection = self.connection();
-        let id = user.id.cast_signed();
-        let bytes: Option<Option<Vec<u8>>> = connection
-            .prepare_cached("SELECT totp_secret FROM users WHERE id = ?1")?
-            .query_row([id], |row| row.get(0))
-            .optional()?;
-        let Some(bytes) = bytes.flatten() else { return Ok(false) };
+        let sql = "SELECT totp_secret FROM users WHERE id = ?1";
+        let row = self.read(|reader| reader.row(sql, params![user.id]))?;
+        let Some(bytes) = row.map_or(Ok(None), |row| row.get::<Option<_>>(0))? else { return Ok(false) };
         let now = u64::try_from(now.as_second()).unwrap_or_default();
         let Some(step) = totp(user, bytes)?.check(code.trim(), now) else { return Ok(false) };
         // In one statement, so that of two who show the same code one is refused.
         let sql = "UPDATE users SET totp_step = ?1 WHERE id = ?2 AND totp_step < ?1";
-        Ok(connection.execute(sql, params![step.cast_signed(), id])? == 1)
+        Ok(self.write(|writer| writer.execute(sql, params![step, user.id]))? == 1)
     }
 }
 

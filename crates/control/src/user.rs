@@ -4,12 +4,12 @@
 //! holder; and once there is an owner, there always is one.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::database::Control;
+use crate::database::{Control, Reader, Row, Writer, params};
 use crate::error::{Error, Result};
 use crate::goal::{named, refused};
 use crate::password::Password;
+use crate::session::end_other_sessions;
 
 /// Somebody with an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +50,8 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn users(&self) -> Result<Vec<User>> {
-        let connection = self.connection();
-        let mut statement =
-            connection.prepare_cached(&format!("SELECT {COLUMNS} FROM users ORDER BY email"))?;
-        let users = statement.query_map([], from_row)?;
-        Ok(users.collect::<rusqlite::Result<_>>()?)
+        let sql = format!("SELECT {COLUMNS} FROM users ORDER BY email");
+        self.read(|reader| reader.rows(&sql, &[]))?.iter().map(from_row).collect()
     }
 
     /// The account of an address.
@@ -64,7 +61,7 @@ impl Control {
     pub fn user(&self, email: &str) -> Result<User> {
         let unknown = || Error::UnknownUser(email.to_owned());
         let email = normal_email(email).map_err(|_| unknown())?;
-        by_email(&self.connection(), &email)?.ok_or_else(unknown)
+        self.read(|reader| by_email(reader, &email))?.ok_or_else(unknown)
     }
 
     /// The account of a number.
@@ -72,7 +69,7 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none.
     pub fn user_of(&self, id: u64) -> Result<User> {
-        by_id(&self.connection(), id)?.ok_or(Error::Unknown { what: "user", id })
+        self.read(|reader| by_id(reader, id))?.ok_or(Error::Unknown { what: "user", id })
     }
 
     /// Whether somebody can sign in who may do everything.
@@ -80,7 +77,7 @@ impl Control {
     /// # Errors
     /// When the file cannot be read.
     pub fn has_owner(&self) -> Result<bool> {
-        has_owner(&self.connection())
+        self.read(has_owner)
     }
 
     /// Makes an account that has no password yet.
@@ -88,7 +85,7 @@ impl Control {
     /// # Errors
     /// [`Error::Refused`] for an address that is none or has an account, and for a name that is none.
     pub fn add_user(&self, user: &NewUser, now: Timestamp) -> Result<User> {
-        add(&self.connection(), user, now)
+        self.write(|writer| add(writer, user, now))
     }
 
     /// Removes an account with its roles and sessions.
@@ -96,9 +93,7 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none, [`Error::Refused`] for the last owner.
     pub fn remove_user(&self, id: u64) -> Result<()> {
-        self.change_user(id, |connection| {
-            connection.execute("DELETE FROM users WHERE id = ?1", [id.cast_signed()])
-        })
+        self.change_user(id, |writer| writer.execute("DELETE FROM users WHERE id = ?1", params![id]))
     }
 
     /// Makes a user an owner, or no longer one.
@@ -106,11 +101,9 @@ impl Control {
     /// # Errors
     /// [`Error::Unknown`] when there is none, [`Error::Refused`] for the last owner.
     pub fn set_owner(&self, id: u64, standing: Standing) -> Result<()> {
-        self.change_user(id, |connection| {
-            connection.execute(
-                "UPDATE users SET is_owner = ?1 WHERE id = ?2",
-                params![standing == Standing::Owner, id.cast_signed()],
-            )
+        self.change_user(id, |writer| {
+            let sql = "UPDATE users SET is_owner = ?1 WHERE id = ?2";
+            writer.execute(sql, params![standing == Standing::Owner, id])
         })
     }
 
@@ -120,8 +113,8 @@ impl Control {
     /// [`Error::Unknown`] when there is none, [`Error::Refused`] for a name that is none.
     pub fn rename_user(&self, id: u64, name: &str) -> Result<()> {
         let name = named(name, "name")?;
-        self.change_user(id, |connection| {
-            connection.execute("UPDATE users SET name = ?1 WHERE id = ?2", params![name, id.cast_signed()])
+        self.change_user(id, |writer| {
+            writer.execute("UPDATE users SET name = ?1 WHERE id = ?2", params![name, id])
         })
     }
 
@@ -131,14 +124,15 @@ impl Control {
     /// When the file cannot be read.
     pub fn user_by_password(&self, email: &str, password: &Password) -> Result<Option<User>> {
         let found = match normal_email(email) {
-            Ok(email) => by_email(&self.connection(), &email)?,
+            Ok(email) => self.read(|reader| by_email(reader, &email))?,
             Err(_) => None,
         };
         let hash: Option<String> = match &found {
-            Some(user) => self
-                .connection()
-                .prepare_cached("SELECT password FROM users WHERE id = ?1")?
-                .query_row([user.id.cast_signed()], |row| row.get(0))?,
+            Some(user) => {
+                let sql = "SELECT password FROM users WHERE id = ?1";
+                let row = self.read(|reader| reader.row(sql, params![user.id]))?;
+                row.map_or(Ok(None), |row| row.get(0))?
+            }
             None => None,
         };
         let fits = password.matches(hash.as_deref())?;
@@ -151,7 +145,7 @@ impl Control {
     /// [`Error::Unknown`] when there is no such user.
     pub fn set_password(&self, id: u64, password: &Password) -> Result<()> {
         let hash = password.hash()?;
-        self.change_user(id, |connection| set_password(connection, id, &hash))
+        self.change_user(id, |writer| set_password(writer, id, &hash))
     }
 
     /// Gives a user another password, and ends all their sessions but the one that asked for it.
@@ -160,29 +154,24 @@ impl Control {
     /// [`Error::Unknown`] when there is no such user.
     pub fn change_password(&self, user: &User, password: &Password, kept: u64) -> Result<()> {
         let hash = password.hash()?;
-        self.end_other_sessions(user, kept)?;
-        self.change_user(user.id, |connection| {
-            connection
-                .execute("UPDATE users SET password = ?1 WHERE id = ?2", params![hash, user.id.cast_signed()])
+        self.change_user(user.id, |writer| {
+            end_other_sessions(writer, user, kept)?;
+            writer.execute("UPDATE users SET password = ?1 WHERE id = ?2", params![hash, user.id])
         })
     }
 
     /// Changes something of a user, unless nobody could then do everything.
-    fn change_user(
-        &self,
-        id: u64,
-        change: impl FnOnce(&Connection) -> rusqlite::Result<usize>,
-    ) -> Result<()> {
-        let mut connection = self.connection();
-        let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let had_owner = has_owner(&transaction)?;
-        if change(&transaction)? == 0 {
-            return Err(Error::Unknown { what: "user", id });
-        }
-        if had_owner && !has_owner(&transaction)? {
-            return Err(refused("the last owner stays one: make somebody else an owner first".into()));
-        }
-        Ok(transaction.commit()?)
+    fn change_user(&self, id: u64, change: impl FnOnce(&Writer<'_>) -> Result<u64>) -> Result<()> {
+        self.write(|writer| {
+            let had_owner = has_owner(writer)?;
+            if change(writer)? == 0 {
+                return Err(Error::Unknown { what: "user", id });
+            }
+            if had_owner && !has_owner(writer)? {
+                return Err(refused("the last owner stays one: make somebody else an owner first".into()));
+            }
+            Ok(())
+        })
     }
 }
 
@@ -209,53 +198,48 @@ pub(crate) fn normal_email(text: &str) -> Result<String> {
     }
 }
 
-pub(crate) fn add(connection: &Connection, user: &NewUser, now: Timestamp) -> Result<User> {
+pub(crate) fn add(writer: &Writer<'_>, user: &NewUser, now: Timestamp) -> Result<User> {
     let email = normal_email(&user.email)?;
     let name = match &user.name {
         Some(name) => named(name, "name")?,
         None => email.chars().take(100).collect(),
     };
-    let inserted = connection.execute(
-        "INSERT INTO users (email, name, is_owner, created_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
-        params![email, name, user.is_owner, now.as_second()],
-    )?;
-    if inserted == 0 {
-        return Err(refused(format!("{email} has an account already")));
-    }
-    let id = connection.last_insert_rowid().unsigned_abs();
-    by_id(connection, id)?.ok_or(Error::Unknown { what: "user", id })
+    let sql = "INSERT INTO users (email, name, is_owner, created_at) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT DO NOTHING RETURNING id";
+    let id = writer.insert(sql, params![&email, name, user.is_owner, now])?;
+    let id = id.ok_or_else(|| refused(format!("{email} has an account already")))?;
+    by_id(writer, id)?.ok_or(Error::Unknown { what: "user", id })
 }
 
-pub(crate) fn set_password(connection: &Connection, id: u64, hash: &str) -> rusqlite::Result<usize> {
-    connection.execute("DELETE FROM sessions WHERE user_id = ?1", [id.cast_signed()])?;
-    connection.execute("UPDATE users SET password = ?1 WHERE id = ?2", params![hash, id.cast_signed()])
+pub(crate) fn set_password(writer: &Writer<'_>, id: u64, hash: &str) -> Result<u64> {
+    writer.execute("DELETE FROM sessions WHERE user_id = ?1", params![id])?;
+    writer.execute("UPDATE users SET password = ?1 WHERE id = ?2", params![hash, id])
 }
 
-pub(crate) fn has_owner(connection: &Connection) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM users WHERE is_owner AND password IS NOT NULL)";
-    Ok(connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+pub(crate) fn has_owner(reader: &Reader<'_>) -> Result<bool> {
+    let sql = "SELECT 1 FROM users WHERE is_owner = 1 AND password IS NOT NULL LIMIT 1";
+    Ok(reader.row(sql, &[])?.is_some())
 }
 
-pub(crate) fn by_id(connection: &Connection, id: u64) -> Result<Option<User>> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {COLUMNS} FROM users WHERE id = ?1"))?;
-    Ok(statement.query_row([id.cast_signed()], from_row).optional()?)
+pub(crate) fn by_id(reader: &Reader<'_>, id: u64) -> Result<Option<User>> {
+    let row = reader.row(&format!("SELECT {COLUMNS} FROM users WHERE id = ?1"), params![id])?;
+    row.as_ref().map(from_row).transpose()
 }
 
-fn by_email(connection: &Connection, email: &str) -> Result<Option<User>> {
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} FROM users WHERE email = ?1"))?;
-    Ok(statement.query_row([email], from_row).optional()?)
+fn by_email(reader: &Reader<'_>, email: &str) -> Result<Option<User>> {
+    let row = reader.row(&format!("SELECT {COLUMNS} FROM users WHERE email = ?1"), params![email])?;
+    row.as_ref().map(from_row).transpose()
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<User> {
+fn from_row(row: &Row) -> Result<User> {
     Ok(User {
-        id: row.get::<_, i64>(0)?.unsigned_abs(),
+        id: row.get(0)?,
         email: row.get(1)?,
         name: row.get(2)?,
         is_owner: row.get(3)?,
         has_password: row.get(4)?,
         has_two_factor: row.get(5)?,
-        created_at: Timestamp::from_second(row.get(6)?).unwrap_or(Timestamp::UNIX_EPOCH),
+        created_at: row.get(6)?,
     })
 }
 

@@ -213,7 +213,7 @@ $(BROWSER_TOOLS): tests/browser/package.json tests/browser/package-lock.json
 test-browser: build setup-test $(BROWSER_TOOLS) ## the website script and the dashboard in a real browser, against a real server
 	@if [ -x "$(CHROMIUM)" ]; then \
 		printf '==> %s\n' 'running the tests in a browser'; \
-		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js dashboard.test.js; \
+		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js dashboard.test.js settings.test.js; \
 	else \
 		printf '==> %s\n' 'SKIPPED: nothing is tested in a browser (no $(CHROMIUM); Debian: apt-get install chromium)'; \
 	fi

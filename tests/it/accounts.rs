@@ -1,6 +1,7 @@
 //! Who may sign in, and what each may then do, held against the real binary.
 
 mod authorization;
+mod described;
 mod exports;
 mod people;
 mod secrets;

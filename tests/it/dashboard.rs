@@ -5,8 +5,11 @@ use passant_tests::{Answer, Passant};
 use serde_json::Value;
 
 /// The descriptions that the dashboard's types are generated from, and where they are served.
-const DESCRIPTIONS: [(&str, &str); 2] =
-    [("/api/openapi.json", "stats.json"), ("/api/v1/sites/openapi.json", "sites.json")];
+const DESCRIPTIONS: [(&str, &str); 3] = [
+    ("/api/openapi.json", "stats.json"),
+    ("/api/v1/sites/openapi.json", "sites.json"),
+    ("/api/v1/accounts/openapi.json", "accounts.json"),
+];
 
 /// `make openapi` sets it, to write the files instead of comparing them.
 const WRITE: &str = "PASSANT_WRITE_OPENAPI";

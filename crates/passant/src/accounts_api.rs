@@ -59,6 +59,8 @@ struct Route {
     method: Method,
     path: &'static str,
     summary: &'static str,
+    /// What the description calls the shape of its answer.
+    answers: &'static str,
     takes: &'static [Takes],
     run: fn(&AccountsApi, &Call) -> Outcome,
 }
@@ -138,6 +140,19 @@ impl AccountsApi {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_answer_has_a_shape_and_every_shape_an_answer() {
+        let described = openapi::describe();
+        let shapes = described["components"]["schemas"].as_object().expect("a table");
+        let text = described.to_string();
+        for name in table().map(|route| route.answers) {
+            assert!(shapes.contains_key(name), "{name}");
+        }
+        for name in shapes.keys() {
+            assert!(text.contains(&format!("#/components/schemas/{name}\"")), "{name}");
+        }
+    }
 
     #[test]
     fn every_route_can_be_served_and_stands_once() {

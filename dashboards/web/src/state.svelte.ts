@@ -1,7 +1,7 @@
 // What the whole page shares: who asks, which sites there are, what is looked at, and what time it is.
 
-import { Client, Refused, wordsFor, type Session } from "./api/client.ts";
-import type { Annotation, Dimension, Filter, Funnel, Goal, Metric, Question, Segment, Site } from "./api/types.ts";
+import { Client, Refused, wordsFor } from "./api/client.ts";
+import type { Annotation, Dimension, Filter, Funnel, Goal, Metric, Question, Role, Segment, Session, Site } from "./api/types.ts";
 import { askedFilters, narrowsToGoals } from "./model/filters.ts";
 import { askedRange, intervalsOf, isOpen, siteTime, type Interval } from "./model/period.ts";
 import { formatView, HOME, parseView, type View } from "./model/view.ts";
@@ -67,10 +67,12 @@ class Dashboard {
         this.view.clauses.some(({ dimension, values }) => dimension === "event:goal" && values.includes(goal.display_name)),
     ),
   );
-  /** Whether this reader may define segments: tokens that read reports may not change anything. */
-  mayDefine = $derived(
-    this.session?.sites.some((site) => site.domain === this.site?.domain && site.role !== "viewer") ?? false,
-  );
+  /** Whether settings are looked at in the place of numbers. */
+  inSettings = $derived(this.phase === "ready" && this.view.settings !== "" && this.shared === null);
+  /** What the reader is on the site; nothing for tokens and links, which cannot change anything. */
+  role: Role | null = $derived(this.session?.sites.find(({ domain }) => domain === this.site?.domain)?.role ?? null);
+  /** Whether this reader may define segments. */
+  mayDefine = $derived(this.role !== null && this.role !== "viewer");
 
   /** Finds out who asks, then which sites they may see. */
   async start(): Promise<void> {
@@ -132,6 +134,11 @@ class Dashboard {
     else if (session === "unknown") this.phase = "token";
     else this.session = session;
     return typeof session !== "string";
+  }
+
+  /** A site as it is now, after a change of its settings. */
+  replaceSite(changed: Site): void {
+    this.sites = this.sites.map((site) => (site.domain === changed.domain ? changed : site));
   }
 
   useToken(token: string): Promise<void> {

@@ -25,6 +25,7 @@ test("a view reads back as it was written", () => {
     funnel: "2",
     journey: "from:/blog/**",
     open: "countries",
+    settings: "goals",
   };
   assert.deepEqual(parseView(formatView(view)), view);
 });

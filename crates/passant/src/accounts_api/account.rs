@@ -13,6 +13,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/account",
         summary: "One's own account",
+        answers: "Account",
         takes: &[],
         run: show,
     },
@@ -20,6 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/api/v1/account",
         summary: "Changes one's name or password; another password ends all other sessions",
+        answers: "Account",
         takes: &[
             ("name", Needed::Sometimes, "what others call you"),
             ("new_password", Needed::Sometimes, "at least 10 characters"),
@@ -31,6 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/account/sessions",
         summary: "Where one has signed in: each session with its times",
+        answers: "Sessions",
         takes: &[],
         run: list_sessions,
     },
@@ -38,6 +41,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/account/sessions",
         summary: "Ends all sessions but this one",
+        answers: "Ended",
         takes: &[],
         run: |api, call| {
             let person = api.person(call)?;
@@ -49,6 +53,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/account/sessions/{id}",
         summary: "Ends a session",
+        answers: "Ended",
         takes: &[],
         run: |api, call| {
             let person = api.person(call)?;
@@ -60,6 +65,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/v1/account/two-factor",
         summary: "Makes a secret for a device, shown once; it counts once a code of it was confirmed",
+        answers: "DeviceSecret",
         takes: &[("password", Needed::Always, "one's password")],
         run: begin_two_factor,
     },
@@ -67,6 +73,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/api/v1/account/two-factor",
         summary: "Asks for codes from now on; answers recovery codes, shown once",
+        answers: "RecoveryCodes",
         takes: &[("code", Needed::Always, "what the device shows now")],
         run: confirm_two_factor,
     },
@@ -74,6 +81,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/account/two-factor",
         summary: "Asks for no code any more",
+        answers: "Ended",
         takes: &[("password", Needed::Always, "one's password")],
         run: end_two_factor,
     },

@@ -16,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/sites/{domain}/members",
         summary: "Lists who has a role on a site, owners apart",
+        answers: "Members",
         takes: &[],
         run: list,
     },
@@ -23,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/api/v1/sites/{domain}/members",
         summary: "Gives somebody who has an account a role on a site",
+        answers: "Member",
         takes: &[
             ("email", Needed::Always, "address of the account"),
             ("role", Needed::Always, "viewer, analyst or admin"),
@@ -33,6 +35,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/sites/{domain}/members/{id}",
         summary: "Takes somebody's role on a site away",
+        answers: "Removed",
         takes: &[],
         run: remove,
     },

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Needed, Route, table};
 
+const ANSWERS: &str = include_str!("answers.json");
+
 /// Where it is served.
 pub(super) const PATH: &str = "/api/v1/accounts/openapi.json";
 
@@ -25,9 +27,14 @@ pub(super) fn describe() -> Value {
             "description": "Signing in, one's own account, who may do what, and tokens. A request that changes something has to come from a page of this server.",
         },
         "paths": paths,
-        "components": { "securitySchemes": { "session": cookie } },
+        "components": { "schemas": answers(), "securitySchemes": { "session": cookie } },
         "security": [{ "session": [] }],
     })
+}
+
+/// The schemas of what is answered, by name; a test holds the file to what is answered.
+fn answers() -> Value {
+    serde_json::from_str(ANSWERS).unwrap_or_default()
 }
 
 fn operation(route: &Route) -> Value {
@@ -40,11 +47,12 @@ fn operation(route: &Route) -> Value {
         "properties": { "error": { "type": "string" }, "code_needed": { "type": "boolean" } },
     });
     let answer = |description: &str, schema: &Value| json!({ "description": description, "content": { "application/json": { "schema": schema } } });
+    let answered = json!({ "$ref": format!("#/components/schemas/{}", route.answers) });
     let mut operation = json!({
         "summary": route.summary,
         "parameters": parameters.collect::<Vec<_>>(),
         "responses": {
-            "200": answer("Done", &json!({ "type": "object" })),
+            "200": answer("Done", &answered),
             "400": answer("The request is wrong; the message says how", &error),
             "401": answer("Nobody has signed in, or what was shown is wrong", &error),
             "403": answer("The role does not allow this, or a page of another site asked", &error),

@@ -13,6 +13,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/session",
         summary: "Who has signed in, and what they are on which site",
+        answers: "Session",
         takes: &[],
         run: show,
     },
@@ -20,6 +21,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/session",
         summary: "Signs in; where `code_needed` is answered, once more with a code",
+        answers: "Session",
         takes: &[
             ("email", Needed::Always, "address of the account"),
             ("password", Needed::Always, "its password"),
@@ -27,11 +29,19 @@ pub(super) const ROUTES: &[Route] = &[
         ],
         run: sign_in,
     },
-    Route { method: Method::DELETE, path: "/api/session", summary: "Signs out", takes: &[], run: sign_out },
+    Route {
+        method: Method::DELETE,
+        path: "/api/session",
+        summary: "Signs out",
+        answers: "Ended",
+        takes: &[],
+        run: sign_out,
+    },
     Route {
         method: Method::GET,
         path: "/api/setup",
         summary: "Whether there is still no owner",
+        answers: "Setup",
         takes: &[],
         run: |api, _| Ok(json!({ "needed": !api.authority.control.has_owner()? }).into()),
     },
@@ -39,6 +49,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/setup",
         summary: "Makes the first owner, and signs in",
+        answers: "Session",
         takes: &[
             ("token", Needed::Always, "what stands after the # of the setup link"),
             ("name", Needed::Always, "what others call you"),
@@ -51,6 +62,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/password",
         summary: "Sets a password by an invitation or another link, and signs in unless a code is needed",
+        answers: "SessionOrCode",
         takes: &[
             ("token", Needed::Always, "what stands after the # of the link"),
             ("password", Needed::Always, "at least 10 characters"),

@@ -16,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/sites/shared-links",
         summary: "Lists the links of a site, all but their secrets",
+        answers: "ShareLinks",
         takes: &[("site_id", Needed::Always, "domain of the site")],
         run: list,
     },
@@ -23,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::PUT,
         path: "/api/v1/sites/shared-links",
         summary: "Makes a link; its URL is answered this once",
+        answers: "MadeShareLink",
         takes: &[
             ("site_id", Needed::Always, "domain of the site"),
             ("name", Needed::Always, "what tells it from others"),
@@ -37,6 +39,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/sites/shared-links/{id}",
         summary: "Removes a link; who has opened it reads nothing any more",
+        answers: "Removed",
         takes: &[("site_id", Needed::Always, "domain of the site")],
         run: remove,
     },
@@ -44,6 +47,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/share",
         summary: "Opens a link: answers a pass, which reads reports as a bearer token does",
+        answers: "Opened",
         takes: &[
             ("link", Needed::Sometimes, "what stands after the # of the URL"),
             ("site_id", Needed::Sometimes, "instead: domain of a public site, which needs no pass"),

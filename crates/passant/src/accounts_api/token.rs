@@ -16,6 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::GET,
         path: "/api/v1/tokens",
         summary: "Lists the tokens that one may revoke, all but their text",
+        answers: "Tokens",
         takes: &[],
         run: list,
     },
@@ -23,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::POST,
         path: "/api/v1/tokens",
         summary: "Makes a token; its text is answered this once",
+        answers: "MadeToken",
         takes: &[
             ("scope", Needed::Always, "what it allows, as stats:read"),
             ("site_id", Needed::Sometimes, "domain of the one site it is for; all sites without"),
@@ -35,6 +37,7 @@ pub(super) const ROUTES: &[Route] = &[
         method: Method::DELETE,
         path: "/api/v1/tokens/{id}",
         summary: "Revokes a token, from this moment on",
+        answers: "Revoked",
         takes: &[],
         run: revoke,
     },

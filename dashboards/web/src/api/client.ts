@@ -14,6 +14,7 @@ import type {
   Question,
   Script,
   Segment,
+  Session,
   Site,
 } from "./types.ts";
 
@@ -38,11 +39,6 @@ export class Failed extends Error {
   }
 }
 
-export interface Session {
-  user: { email: string; name: string };
-  sites: { domain: string; role: string }[];
-}
-
 /** What a link opens. */
 export interface Shared {
   /** What to ask with; a site that all may read needs none. */
@@ -50,7 +46,7 @@ export interface Shared {
   site: { domain: string; timezone: string };
 }
 
-interface Call {
+export interface Call {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
   signal?: AbortSignal;
@@ -167,7 +163,7 @@ export class Client {
     return (await this.json<Record<string, T[]>>(path, {}))[plural] ?? [];
   }
 
-  private async json<T>(path: string, call: Call): Promise<T> {
+  async json<T>(path: string, call: Call): Promise<T> {
     const response = await this.patiently(path, call);
     if (response.status === UNKNOWN_ASKER) this.onrefused();
     return (await this.read(response)).json() as Promise<T>;

@@ -1,6 +1,7 @@
 // The API's types, by the names that the dashboard uses. All of them come out of the server's own description.
 
-import type { components as Sites } from "./generated/sites.ts";
+import type { components as Accounts } from "./generated/accounts.ts";
+import type { components as Sites, paths as SitesPaths } from "./generated/sites.ts";
 import type { components as Stats } from "./generated/stats.ts";
 
 export type Metric = Stats["schemas"]["Metric"];
@@ -21,6 +22,23 @@ export type Goal = Sites["schemas"]["Goal"];
 export type Funnel = Sites["schemas"]["Funnel"];
 export type Segment = Sites["schemas"]["Segment"];
 export type Annotation = Sites["schemas"]["Annotation"];
+/** What can be changed of a site. */
+export type SiteChange = SitesPaths["/api/v1/sites/{domain}"]["put"]["requestBody"]["content"]["application/json"];
+/** Every setting of a site. */
+export type SettingName = keyof NonNullable<SiteChange["settings"]>;
+
+export type Session = Accounts["schemas"]["Session"];
+export type Role = Session["sites"][number]["role"];
+export type Account = Accounts["schemas"]["Account"];
+export type OwnSession = Accounts["schemas"]["Sessions"]["sessions"][number];
+export type DeviceSecret = Accounts["schemas"]["DeviceSecret"];
+export type User = Accounts["schemas"]["User"];
+export type InvitedUser = Accounts["schemas"]["InvitedUser"];
+export type Member = Accounts["schemas"]["Member"];
+export type Token = Accounts["schemas"]["Token"];
+export type MadeToken = Accounts["schemas"]["MadeToken"];
+export type ShareLink = Accounts["schemas"]["ShareLink"];
+export type MadeShareLink = Accounts["schemas"]["MadeShareLink"];
 
 export type Filter =
   | [Operator, string, string[]]

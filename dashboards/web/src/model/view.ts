@@ -32,6 +32,8 @@ export interface View {
   journey: string;
   /** The tab whose details are open, or `live`. */
   open: string;
+  /** The page of settings that is open in the place of the numbers. */
+  settings: string;
 }
 
 export const HOME: View = {
@@ -48,6 +50,7 @@ export const HOME: View = {
   funnel: "",
   journey: "",
   open: "",
+  settings: "",
 };
 
 const COMPARES: readonly Compare[] = ["previous", "year", "none"];
@@ -72,6 +75,7 @@ export function parseView(search: string): View {
     funnel: text("funnel"),
     journey: text("journey"),
     open: text("open"),
+    settings: text("settings"),
   };
 }
 
@@ -93,6 +97,7 @@ export function formatView(view: View): string {
   add("funnel", view.funnel);
   add("journey", view.journey);
   add("open", view.open);
+  add("settings", view.settings);
   // What needs no escaping in a query is left readable.
   const text = query.toString().replace(/%(3A|2F|2C|40|5C)/gi, (escaped) => (escaped === "%5C" ? escaped : decodeURIComponent(escaped)));
   return text ? `?${text}` : "";

@@ -81,6 +81,8 @@ fn cases() -> Vec<Sent> {
         sent(&beacon("u", json!("https://elsewhere.test/")), &[]),
         sent(&beacon("u", json!("https://example.com/admin/x")), &[]),
         sent(&beacon("r", json!("https://semalt.com/x")), &[]),
+        sent(&plain, &[("x-forwarded-for", "198.51.100.7")]),
+        sent(&plain, &[("x-forwarded-for", "193.0.6.139")]),
         // Another browser has no visit.
         sent(
             &json!({"n": "engagement", "u": "https://example.com/", "d": "example.com", "e": 10}),
@@ -120,6 +122,10 @@ async fn what_was_received_is_what_was_accepted_discarded_and_refused() {
         "example.com",
         "--blocked-pages",
         "/admin/*",
+        "--blocked-addresses",
+        "198.51.100.0/24",
+        "--blocked-countries",
+        "NL",
     ]);
     passant.run().await;
     until("open visits are known", || async { passant.log().contains("shipper started").then_some(()) })

@@ -5,7 +5,7 @@ use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_reason_is_named_counted_and_stores_nothing() {
-    let mut passant = Passant::with_site(Settings::default());
+    let mut passant = Passant::with_site(behind_a_proxy());
     passant.cli_ok(&[
         "site",
         "set",
@@ -14,6 +14,10 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
         "example.com",
         "--blocked-pages",
         "/admin/*",
+        "--blocked-addresses",
+        "198.51.100.7, 2001:db8::/32",
+        "--blocked-countries",
+        "nl",
     ]);
     passant.run().await;
     let page = |url: &str| json!({"n": "pageview", "u": url, "d": "example.com"});
@@ -38,6 +42,9 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
         ("unknown_site", unknown, vec![]),
         ("hostname_not_allowed", page("https://elsewhere.test/"), vec![]),
         ("page_blocked", page("https://example.com/admin/users"), vec![]),
+        ("address_blocked", plain.clone(), vec![("x-forwarded-for", "198.51.100.7")]),
+        ("address_blocked", plain.clone(), vec![("x-forwarded-for", "2001:db8:77::1")]),
+        ("country_blocked", plain.clone(), vec![("x-forwarded-for", "193.0.6.139")]),
         ("bot", plain.clone(), vec![("user-agent", "Googlebot/2.1 (+http://www.google.com/bot.html)")]),
         ("bot", plain.clone(), vec![("user-agent", "HeadlessChrome/130.0")]),
         ("bot", plain, vec![("user-agent", "")]),
@@ -69,6 +76,61 @@ async fn every_reason_is_named_counted_and_stores_nothing() {
     assert_eq!(passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]).lines().count(), 1);
 }
 
+/// Only the first bits of an address are kept, and yet a site can block one of them alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_blocked_alone_for_one_site_and_whoever_names_it() {
+    let passant = Passant::start_with(behind_a_proxy()).await;
+    passant.cli_ok(&["site", "add", "other.example"]);
+    let sender = passant.cli_ok(&["token", "create", "--scope", "events:write"]);
+    let bearer = format!("Bearer {sender}");
+    let plain = json!({"n": "pageview", "u": "https://example.com/", "d": "example.com"});
+    let elsewhere = json!({"n": "pageview", "u": "https://other.example/", "d": "other.example"});
+    let reason = async |beacon: &serde_json::Value, headers: &[(&str, &str)]| {
+        passant.beacon_with(beacon, headers).await.header("x-passant-discarded").to_owned()
+    };
+    let (colleague, neighbour) = (("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "198.51.100.8"));
+    assert_eq!(reason(&plain, &[colleague]).await, "");
+
+    let admin = format!("Bearer {}", passant.cli_ok(&["token", "create", "--scope", "sites:provision"]));
+    let headers = [("authorization", admin.as_str()), ("content-type", "application/json")];
+    let set = async |networks: &str| {
+        let body = json!({"settings": {"blocked_addresses": networks}}).to_string();
+        let path = "/api/v1/sites/example.com";
+        passant.public().send(http::Method::PUT, path, &headers, body).await.unwrap()
+    };
+    let wrong = set("198.51.100.7, office").await;
+    assert_eq!(wrong.status, 400);
+    assert!(wrong.text().contains(r#"\"office\" is no network"#), "{}", wrong.text());
+    let answer = set("198.51.100.7/32").await;
+    assert_eq!(answer.json()["settings"]["blocked_addresses"], "198.51.100.7", "{}", answer.text());
+
+    passant_tests::until("the running server blocks it", || async {
+        (reason(&plain, &[colleague]).await == "address_blocked").then_some(())
+    })
+    .await;
+    assert_eq!(reason(&plain, &[neighbour]).await, "");
+    assert_eq!(reason(&elsewhere, &[colleague]).await, "");
+    // Of a server that speaks for its visitors, theirs are the addresses that matter.
+    let named = async |client: &str| {
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("x-passant-client-address", client),
+            ("x-forwarded-for", "198.51.100.7"),
+        ];
+        passant.beacon_with(&plain, &headers).await.header("x-passant-discarded").to_owned()
+    };
+    passant_tests::until("the sender is known", || async {
+        (named("198.51.100.7").await == "address_blocked").then_some(())
+    })
+    .await;
+    assert_eq!(named("198.51.100.8").await, "");
+}
+
+/// A server whose clients are whom its proxy, which is each test, says they are.
+fn behind_a_proxy() -> Settings {
+    Settings { config: "[ingest]\ntrusted_proxies = [\"127.0.0.1/32\"]\n".into(), ..Settings::default() }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reason_that_no_test_here_names_does_not_exist() {
     let tested = [
@@ -78,6 +140,8 @@ async fn a_reason_that_no_test_here_names_does_not_exist() {
         "hostname_not_allowed",
         "page_blocked",
         "bot",
+        "address_blocked",
+        "country_blocked",
         "spam_referrer",
         "no_visit",
         "repeated",

@@ -6,6 +6,7 @@
 use jiff::tz::TimeZone;
 
 use crate::error::{Error, Result};
+use crate::network::{network, spelt};
 
 /// Something that can be set for a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,6 +19,10 @@ pub enum Setting {
     Hostnames,
     /// Pages whose beacons are discarded.
     BlockedPages,
+    /// Networks from which beacons are discarded.
+    BlockedAddresses,
+    /// Countries from which beacons are discarded.
+    BlockedCountries,
     /// Fewest visitors of a row that is shown where a filter narrows a report.
     PrivacyFloor,
     /// What the website script does besides counting page views and engagement.
@@ -118,6 +123,26 @@ pub const SETTINGS: &[SettingFacts] = &[
         default: "",
         sharing: Sharing::Shared,
         check: |text| list(text, a_path),
+    },
+    SettingFacts {
+        setting: Setting::BlockedAddresses,
+        name: "blocked_addresses",
+        option: "blocked-addresses",
+        placeholder: "NETWORKS",
+        help: "Addresses and networks (CIDR) whose beacons are discarded, comma between them; \"\" discards none",
+        default: "",
+        sharing: Sharing::Shared,
+        check: |text| spelt_list(text, a_network),
+    },
+    SettingFacts {
+        setting: Setting::BlockedCountries,
+        name: "blocked_countries",
+        option: "blocked-countries",
+        placeholder: "CODES",
+        help: "Countries whose beacons are discarded, by ISO 3166 code, comma between them; \"\" discards none",
+        default: "",
+        sharing: Sharing::Shared,
+        check: |text| spelt_list(text, a_country),
     },
     SettingFacts {
         setting: Setting::PrivacyFloor,
@@ -243,11 +268,13 @@ pub(crate) fn entries(text: &str) -> Vec<String> {
 
 /// A list whose entries each pass a check.
 fn list(text: &str, check: impl Fn(&str) -> Result<()>) -> Result<String> {
-    let entries = entries(text);
-    for entry in &entries {
-        check(entry)?;
-    }
-    Ok(entries.join(","))
+    spelt_list(text, |entry| check(entry).map(|()| entry.to_owned()))
+}
+
+/// A list whose entries are each spelt in one way.
+fn spelt_list(text: &str, spell: impl Fn(&str) -> Result<String>) -> Result<String> {
+    let spelt: Vec<_> = entries(text).iter().map(|entry| spell(entry)).collect::<Result<_>>()?;
+    Ok(spelt.join(","))
 }
 
 fn a_path(text: &str) -> Result<()> {
@@ -256,6 +283,23 @@ fn a_path(text: &str) -> Result<()> {
         Ok(())
     } else {
         Err(Error::Refused(format!("{text:?} is not a path, expected one like \"/admin/*\"")))
+    }
+}
+
+fn a_network(text: &str) -> Result<String> {
+    let expected = "expected one like \"198.51.100.7\" or \"2001:db8::/48\"";
+    network(text).map(spelt).ok_or_else(|| Error::Refused(format!("{text:?} is no network, {expected}")))
+}
+
+/// No list of countries: databases know some that ISO 3166 does not, such as XK.
+fn a_country(text: &str) -> Result<String> {
+    let code = text.to_ascii_uppercase();
+    let is_one = code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_uppercase());
+    match code.as_str() {
+        // Nothing would ever be found under it.
+        "UK" => Err(Error::Refused(format!("{text:?} is no country, expected \"GB\""))),
+        _ if is_one => Ok(code),
+        _ => Err(Error::Refused(format!("{text:?} is no country, expected a code like \"DE\""))),
     }
 }
 
@@ -341,12 +385,25 @@ mod tests {
     }
 
     #[test]
+    fn networks_and_countries_are_spelt_in_one_way() {
+        for (setting, value, stored) in [
+            (Setting::BlockedAddresses, "198.51.100.7/24, ::ffff:192.0.2.1", "198.51.100.0/24,192.0.2.1"),
+            (Setting::BlockedCountries, "de, XK", "DE,XK"),
+        ] {
+            assert_eq!(setting.checked(value).expect("valid"), stored);
+        }
+    }
+
+    #[test]
     fn refuses_values_that_make_no_sense_and_says_what_was_expected() {
         for (setting, value, expected) in [
             (Setting::Timezone, "Mars/Olympus", "Europe/Berlin"),
             (Setting::Referrer, "all", "\"domain\" or \"page\""),
             (Setting::Hostnames, "example.com,a b", "not a domain"),
             (Setting::BlockedPages, "admin", "not a path"),
+            (Setting::BlockedAddresses, "198.51.100.7,198.51.100.0/33", "\"198.51.100.0/33\" is no network"),
+            (Setting::BlockedCountries, "DE,France", "a code like \"DE\""),
+            (Setting::BlockedCountries, "uk", "expected \"GB\""),
             (Setting::PrivacyFloor, "0", "from 1 to 1000"),
             (Setting::PrivacyFloor, "many", "from 1 to 1000"),
             (Setting::ScriptOptions, "forms,heatmaps", "hash, manual"),

@@ -2,10 +2,12 @@
 
 use std::collections::HashMap;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 
 use crate::database::{Control, Reader, Row, Writer, params};
 use crate::error::{Error, Result};
+use crate::network::network;
 use crate::setting::{Setting, Sharing, entries, normal_domain};
 
 /// A tracked property.
@@ -23,6 +25,10 @@ pub struct Site {
     pub allowed_hostnames: Vec<String>,
     /// Pages whose beacons are discarded.
     pub blocked_pages: Vec<String>,
+    /// Networks from which beacons are discarded.
+    pub blocked_networks: Vec<IpNet>,
+    /// Countries from which beacons are discarded, by ISO 3166-1 alpha-2 code.
+    pub blocked_countries: Vec<String>,
     /// Fewest visitors of a row that is shown where a report is narrowed; 1 shows all.
     pub privacy_floor_visitors: u32,
     /// What the website script does besides, each of [`SCRIPT_OPTIONS`](crate::SCRIPT_OPTIONS).
@@ -85,6 +91,11 @@ impl Site {
             },
             allowed_hostnames: entries(value(Setting::Hostnames)),
             blocked_pages: entries(value(Setting::BlockedPages)),
+            blocked_networks: entries(value(Setting::BlockedAddresses))
+                .iter()
+                .filter_map(|text| network(text))
+                .collect(),
+            blocked_countries: entries(value(Setting::BlockedCountries)),
             // What was stored has been checked; were it not, all would be folded rather than shown.
             privacy_floor_visitors: value(Setting::PrivacyFloor).parse().unwrap_or(u32::MAX),
             script_options: entries(value(Setting::ScriptOptions)),

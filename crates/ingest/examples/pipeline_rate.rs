@@ -1,19 +1,21 @@
 //! How long one event takes in one thread, from the bytes of a beacon to the payload of a frame.
 //!
-//! `cargo run --release -p passant-ingest --example pipeline_rate [events]`
+//! `cargo run --release -p passant-ingest --example pipeline_rate [events [blocked networks]]`
 //!
 //! The beacons vary in page, referrer, campaign, properties, browser and address as those of real sites do. It asserts
 //! that each became an event, and prints the rate.
 
 use std::hint::black_box;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use passant_ingest::{
-    AddressPrefix, Beacon, ClientAddress, Config, DayKeys, Objection, Pipeline, PrefixBits, Request, Site,
-    SiteTable, encode, shared,
+    Beacon, Client, ClientAddress, Config, DayKeys, Objection, Pipeline, PrefixBits, Request, Site, encode,
+    shared,
 };
 
 /// Distinct beacons; more than the caches of a processor hold, fewer than take long to make.
@@ -48,12 +50,15 @@ const EXTRAS: &[&str] = &[
 fn main() {
     let events: usize = std::env::args().nth(1).map_or(1_000_000, |n| n.parse().expect("a number of events"));
     let config = Config::default();
-    let sites: SiteTable =
-        [Site::new(1, "example.org", TimeZone::get("Europe/Berlin").expect("a zone of the database"))]
-            .into_iter()
-            .collect();
+    let networks: u32 =
+        std::env::args().nth(2).map_or(0, |n| n.parse().expect("a number of blocked networks"));
+    let mut site =
+        Site::new(1, "example.org", TimeZone::get("Europe/Berlin").expect("a zone of the database"));
+    site.blocked_networks = (0..networks).map(blocked_network).collect();
+    let sites = shared([site].into_iter().collect());
     let built = Instant::now();
-    let pipeline = Pipeline::open(&config, shared(sites), DayKeys::in_memory()).expect("the defaults hold");
+    let pipeline =
+        Pipeline::open(&config, Arc::clone(&sites), DayKeys::in_memory()).expect("the defaults hold");
     report("ready after", built.elapsed().as_secs_f64() * 1000.0, "ms");
 
     let beacons: Vec<_> = (0..BEACONS).map(beacon).collect();
@@ -69,7 +74,7 @@ fn main() {
         for n in 0..round {
             let peer = SocketAddr::from(([11, (n >> 8) as u8, n as u8, 7], 443));
             let request = Request {
-                prefix: AddressPrefix::cut(ClientAddress::of_peer(peer), bits),
+                client: Client::of(ClientAddress::of_peer(peer), sites.load().blocked_networks(), bits),
                 user_agent: &user_agents[n * 7 % user_agents.len()],
                 accept_language: "de-DE,de;q=0.9,en;q=0.8",
                 objection: Objection::None,
@@ -86,6 +91,12 @@ fn main() {
     }
     assert!(bytes > events * 40, "each event has a payload");
     report("payload", bytes as f64 / events as f64, "bytes on average");
+}
+
+/// A network in which none of the clients is, of one of four lengths.
+fn blocked_network(n: u32) -> IpNet {
+    let address = Ipv4Addr::from_bits(0xac10_0000 + (n << 8));
+    IpNet::new(address.into(), 32 - 2 * (n % 4) as u8).expect("a length up to 32")
 }
 
 fn beacon(n: usize) -> String {

@@ -1,8 +1,11 @@
 //! Who a request comes from: the client's address, and the prefix of it that is all we ever use.
 //!
-//! A [`ClientAddress`] can be neither shown, copied nor stored; it is moved into [`AddressPrefix::cut`], which ends it.
+//! A [`ClientAddress`] can be neither shown, copied nor stored; it is moved into [`Client::of`], which asks which sites
+//! block it, and into [`AddressPrefix::cut`], which ends it.
 //! A forwarding header counts only when the peer is a proxy that the operator named, so a forged one from anyone else
 //! changes nothing: not the visitor, not the country, not the rate bucket.
+
+mod blocked;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,12 +14,23 @@ use ipnet::IpNet;
 
 use crate::{Config, Error};
 
+pub use blocked::{BlockedBy, BlockedNetworks};
+
 /// A client's address. Deliberately without Debug, Display, Serialize, Clone and Copy.
 pub struct ClientAddress(IpAddr);
 
 /// What is left of a client's address: its first bits. Deliberately without Debug, Display and Serialize.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AddressPrefix(IpAddr);
+
+/// All that is known of a client once its address has ended.
+#[derive(Clone)]
+pub struct Client {
+    /// The first bits of the address.
+    pub prefix: AddressPrefix,
+    /// The sites that discard what comes from it.
+    pub blocked_by: BlockedBy,
+}
 
 /// How many bits of an address are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +185,14 @@ impl ClientAddress {
     /// Whether the client is this machine itself.
     pub fn is_loopback(&self) -> bool {
         self.0.is_loopback()
+    }
+}
+
+impl Client {
+    /// Ends an address, once it is known which sites block it.
+    pub fn of(address: ClientAddress, blocked: &BlockedNetworks, bits: PrefixBits) -> Self {
+        let blocked_by = blocked.blocking(&address);
+        Self { prefix: AddressPrefix::cut(address, bits), blocked_by }
     }
 }
 

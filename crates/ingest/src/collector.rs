@@ -23,7 +23,7 @@ use passant_spool::{AppendError, Spool};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::adapter::{Adapter, Receipt, Types, adapter};
-use crate::client::{AddressPrefix, PrefixBits, Proxies};
+use crate::client::{AddressPrefix, Client, PrefixBits, Proxies};
 use crate::event::encode;
 use crate::metrics::{Metrics, Route};
 use crate::nonce::{Claim, Hold, Nonces};
@@ -190,9 +190,10 @@ impl Parts {
         let now = (self.clock)();
         let client = self.proxies.client(peer, &head.headers);
         let is_local = client.is_loopback();
-        // The address ends here: from now on there are only its first bits.
-        let prefix = AddressPrefix::cut(client, self.bits);
-        let caller = Caller { prefix, bucket: (!is_local).then_some(prefix), now };
+        // The address ends here: from now on there are only its first bits, and which sites block it.
+        let client = Client::of(client, self.pipeline.sites().load().blocked_networks(), self.bits);
+        let bucket = (!is_local).then_some(client.prefix);
+        let caller = Caller { client, bucket, now };
         self.limit(&caller, 1)?;
         if adapter.types == Types::JsonOrText {
             body::check_type(&head.headers)?;

@@ -12,6 +12,8 @@ pub enum Discard {
     Objection,
     /// No site has the domain that the beacon names.
     UnknownSite,
+    /// The address is in a network that the site leaves out.
+    AddressBlocked,
     /// The user agent is a program's, or there is none.
     Bot,
     /// The page's host is not one of those that the site allows.
@@ -20,6 +22,8 @@ pub enum Discard {
     PageBlocked,
     /// The referrer is one that spammers forge.
     SpamReferrer,
+    /// The visitor is in a country that the site leaves out.
+    CountryBlocked,
     /// An engagement event that belongs to no open visit.
     NoVisit,
     /// The same beacon was stored a moment ago, and its answer was lost.
@@ -28,14 +32,16 @@ pub enum Discard {
 
 impl Discard {
     /// Each reason once, in the order in which the stages can give it.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::NotCounted,
         Self::Objection,
         Self::UnknownSite,
+        Self::AddressBlocked,
         Self::Bot,
         Self::HostnameNotAllowed,
         Self::PageBlocked,
         Self::SpamReferrer,
+        Self::CountryBlocked,
         Self::NoVisit,
         Self::Repeated,
     ];
@@ -46,10 +52,12 @@ impl Discard {
             Self::NotCounted => "not_counted",
             Self::Objection => "objection",
             Self::UnknownSite => "unknown_site",
+            Self::AddressBlocked => "address_blocked",
             Self::Bot => "bot",
             Self::HostnameNotAllowed => "hostname_not_allowed",
             Self::PageBlocked => "page_blocked",
             Self::SpamReferrer => "spam_referrer",
+            Self::CountryBlocked => "country_blocked",
             Self::NoVisit => "no_visit",
             Self::Repeated => "repeated",
         }

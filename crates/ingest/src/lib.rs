@@ -5,7 +5,7 @@
 //!              (address    (bytes to  (page, referrer, source, channel, user_agent,
 //!               to prefix)  Beacon)    country, language, anonymize → Event)
 //! ```
-//! A client's address ends in [`AddressPrefix::cut`], its user agent in `user_agent`; what leaves the pipeline is an
+//! A client's address ends in [`Client::of`], its user agent in `user_agent`; what leaves the pipeline is an
 //! anonymous [`Event`] or a [`Discard`], and `202` goes out when the event is durable.
 
 mod adapter;
@@ -49,7 +49,10 @@ pub use anonymize::{Pseudonym, Traits, pseudonym};
 pub use beacon::{Beacon, Fragment, Invalid};
 pub use bots::Bots;
 pub use channel::{Channel, channel};
-pub use client::{AddressPrefix, ClientAddress, PROXY_PRESETS, PrefixBits, Proxies, ProxyPreset};
+pub use client::{
+    AddressPrefix, BlockedBy, BlockedNetworks, Client, ClientAddress, PROXY_PRESETS, PrefixBits, Proxies,
+    ProxyPreset,
+};
 pub use collector::{Clock, Collector, Outlets, Unanswerable, takes};
 pub use config::Config;
 pub use country::{Countries, Reload};

@@ -1,7 +1,7 @@
 //! From a beacon to an anonymous event, one stage a line: what the product does to what a visitor sends.
 //!
-//! Each stage is a function of values; each event ends in exactly one outcome. The address came in as a prefix and
-//! ends in `anonymize`, the user agent in `user_agent`; no stage may hand either on.
+//! Each stage is a function of values; each event ends in exactly one outcome. Of the address there is what
+//! [`Client`] holds, which ends in `anonymize`, the user agent in `user_agent`; no stage may hand either on.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::anonymize::{Traits, pseudonym};
 use crate::beacon::Beacon;
 use crate::channel::channel;
-use crate::client::AddressPrefix;
+use crate::client::Client;
 use crate::country::Countries;
 use crate::currency;
 use crate::discard::Discard;
@@ -29,8 +29,8 @@ use crate::{Config, Error};
 
 /// What a request says besides its beacon.
 pub struct Request<'a> {
-    /// First bits of the client's address.
-    pub prefix: AddressPrefix,
+    /// What is left of the client's address.
+    pub client: Client,
     /// The `User-Agent` header; blank without one.
     pub user_agent: &'a str,
     /// The `Accept-Language` header; blank without one.
@@ -86,15 +86,17 @@ impl Pipeline {
     pub fn event(&self, beacon: &Beacon<'_>, name: &str, request: &Request<'_>) -> Outcome {
         let () = hear_objection(request)?;
         let site = self.site(beacon, name)?;
+        let () = check_client(&site, request)?;
         let browser = self.browser(request)?;
         let page = page_of(beacon, &site);
         let () = check_page(&site, &page)?;
         let referrer = self.honest_referrer(beacon, &site, &page)?;
         let source = self.sources.source(&page.campaign, &referrer.host);
         let channel = channel(&source, &page.campaign);
-        let country = self.countries.country(request.prefix);
+        let country = self.countries.country(request.client.prefix);
+        let () = check_country(&site, &country)?;
         let language = language(request.accept_language);
-        let traits = Traits { prefix: request.prefix, browser: &browser };
+        let traits = Traits { prefix: request.client.prefix, browser: &browser };
         let visitor = pseudonym(&self.keys, &site, &traits, request.now);
         let props = scrubbed(&beacon.props);
         Ok(Event {
@@ -209,12 +211,26 @@ fn revenue(beacon: &Beacon<'_>, site: &Site) -> Option<Revenue> {
     Some(Revenue { currency: currency.to_owned(), ..revenue })
 }
 
+fn check_client(site: &Site, request: &Request<'_>) -> Result<(), Discard> {
+    if request.client.blocked_by.contains(site.id) {
+        return Err(Discard::AddressBlocked);
+    }
+    Ok(())
+}
+
 fn check_page(site: &Site, page: &Page) -> Result<(), Discard> {
     if !site.allows_hostname(&page.hostname) {
         return Err(Discard::HostnameNotAllowed);
     }
     if site.blocks_page(&page.pathname) {
         return Err(Discard::PageBlocked);
+    }
+    Ok(())
+}
+
+fn check_country(site: &Site, country: &str) -> Result<(), Discard> {
+    if site.blocks_country(country) {
+        return Err(Discard::CountryBlocked);
     }
     Ok(())
 }

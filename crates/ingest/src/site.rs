@@ -8,9 +8,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use ipnet::IpNet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::client::BlockedNetworks;
 use crate::sender::{Sender, TokenHash};
 
 /// By what a beacon names its sites.
@@ -51,6 +53,10 @@ pub struct Site {
     pub allowed_hostnames: Vec<String>,
     /// Pages that do not count; `*` stands for any run of characters.
     pub blocked_pages: Vec<String>,
+    /// Networks whose clients do not count.
+    pub blocked_networks: Vec<IpNet>,
+    /// Countries whose visitors do not count, by ISO 3166-1 alpha-2 code.
+    pub blocked_countries: Vec<String>,
     /// How much of a referrer the site keeps.
     pub referrer: ReferrerDetail,
     /// Currency of amounts that come without one; blank drops them.
@@ -60,7 +66,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A site with the defaults: any host, no page left out, referrers cut to their host.
+    /// A site with the defaults: any host, nothing left out, referrers cut to their host.
     pub fn new(id: u32, domain: &str, timezone: TimeZone) -> Self {
         Self {
             id,
@@ -68,6 +74,8 @@ impl Site {
             timezone,
             allowed_hostnames: Vec::new(),
             blocked_pages: Vec::new(),
+            blocked_networks: Vec::new(),
+            blocked_countries: Vec::new(),
             referrer: ReferrerDetail::default(),
             currency: String::new(),
             aliases: Vec::new(),
@@ -84,6 +92,11 @@ impl Site {
     pub fn blocks_page(&self, pathname: &str) -> bool {
         self.blocked_pages.iter().any(|pattern| matches(pattern, pathname))
     }
+
+    /// Whether the site leaves this country out; where the country is not known it counts.
+    pub fn blocks_country(&self, country: &str) -> bool {
+        self.blocked_countries.iter().any(|blocked| blocked == country)
+    }
 }
 
 /// All sites at one moment.
@@ -92,6 +105,7 @@ pub struct SiteTable {
     by_domain: HashMap<String, Arc<Site>>,
     by_alias: HashMap<NamedBy, HashMap<String, Arc<Site>>>,
     senders: HashMap<TokenHash, Sender>,
+    blocked_networks: BlockedNetworks,
 }
 
 impl SiteTable {
@@ -127,6 +141,11 @@ impl SiteTable {
         self.senders.get(&TokenHash::of(token)).filter(|sender| sender.holds_at(now))
     }
 
+    /// The networks that sites block.
+    pub fn blocked_networks(&self) -> &BlockedNetworks {
+        &self.blocked_networks
+    }
+
     /// How many sites there are.
     pub fn len(&self) -> usize {
         self.by_domain.len()
@@ -146,6 +165,7 @@ impl FromIterator<Site> for SiteTable {
             for (by, name) in site.aliases.iter().chain([&number]) {
                 table.by_alias.entry(*by).or_default().insert(normal_domain(name), Arc::clone(&site));
             }
+            table.blocked_networks.extend(site.blocked_networks.iter().map(|network| (site.id, *network)));
             table.by_domain.insert(normal_domain(&site.domain), site);
         }
         table

@@ -37,6 +37,8 @@ fn for_ingest(site: &passant_control::Site) -> Option<passant_ingest::Site> {
     let mut known = passant_ingest::Site::new(site.id, &site.domain, timezone(site)?);
     known.allowed_hostnames.clone_from(&site.allowed_hostnames);
     known.blocked_pages.clone_from(&site.blocked_pages);
+    known.blocked_networks.clone_from(&site.blocked_networks);
+    known.blocked_countries.clone_from(&site.blocked_countries);
     known.referrer = match site.referrer_detail {
         ReferrerDetail::Domain => passant_ingest::ReferrerDetail::Domain,
         ReferrerDetail::Page => passant_ingest::ReferrerDetail::Page,

@@ -5,6 +5,7 @@
 
 mod adapters;
 mod beacons;
+mod control;
 mod engine;
 mod questions;
 mod spools;
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     target("goatcounter_hits", adapters::goatcounter_hits),
     target("matomo_form", adapters::matomo_form),
     target("matomo_bulk", adapters::matomo_bulk),
+    target("networks", control::networks),
     target("head", beacons::head),
     target("import_line", beacons::import_line),
     target("question", questions::question),

@@ -5,7 +5,7 @@ use passant_tests::canary::Search;
 use passant_tests::{Passant, until};
 use rustix::process::Signal;
 
-use super::traffic::Traffic;
+use super::traffic::{RULES, Traffic};
 use super::{allow_core_dumps, assert_none, everything, key_directory, talkative, working_directory};
 
 /// How a server ends between two rounds of traffic.
@@ -22,8 +22,7 @@ async fn no_address_is_written_anywhere_whatever_is_sent_and_however_it_ends() {
     let keys = key_directory();
     let limits = "events_per_second_per_prefix = 10\nbody_deadline_seconds = 1";
     let mut passant = Passant::with_site(talkative(keys.path(), limits));
-    let settings = ["--hostnames", "example.com", "--blocked-pages", "/admin/*"];
-    passant.cli_ok(&[&["site", "set", "example.com"][..], &settings].concat());
+    passant.cli_ok(RULES);
     let search = Search::new(&Traffic::secrets());
     allow_core_dumps();
     let mut events = 0;

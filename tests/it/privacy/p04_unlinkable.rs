@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use passant_ingest::{
-    AddressPrefix, Beacon, ClientAddress, Config, DayKeys, Objection, Pipeline, PrefixBits, Request, Site,
-    shared,
+    Beacon, BlockedNetworks, Client, ClientAddress, Config, DayKeys, Objection, Pipeline, PrefixBits,
+    Request, Site, shared,
 };
 use passant_tests::FIREFOX;
 
@@ -30,7 +30,7 @@ fn ids(pipeline: &Pipeline, domain: &str, now: &str) -> Vec<u64> {
         let address = Ipv4Addr::from_bits(0x0b00_0007 + (visitor << 8));
         let client = ClientAddress::of_peer(SocketAddr::new(address.into(), 4711));
         let request = Request {
-            prefix: AddressPrefix::cut(client, PrefixBits { ipv4: 24, ipv6: 48 }),
+            client: Client::of(client, &BlockedNetworks::default(), PrefixBits { ipv4: 24, ipv6: 48 }),
             user_agent: FIREFOX,
             accept_language: "de",
             objection: Objection::None,

@@ -4,7 +4,7 @@ use passant_tests::canary::Search;
 use passant_tests::{Passant, signal, until};
 use rustix::process::Signal;
 
-use super::traffic::Traffic;
+use super::traffic::{RULES, Traffic};
 use super::{assert_none, key_directory, talkative};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -12,15 +12,7 @@ async fn logs_and_metrics_say_nothing_of_a_request_even_at_trace_level() {
     let keys = key_directory();
     let limits = "events_per_second_per_prefix = 10\nbody_deadline_seconds = 1";
     let mut passant = Passant::with_site(talkative(keys.path(), limits));
-    passant.cli_ok(&[
-        "site",
-        "set",
-        "example.com",
-        "--hostnames",
-        "example.com",
-        "--blocked-pages",
-        "/admin/*",
-    ]);
+    passant.cli_ok(RULES);
     let search = Search::new(&[Traffic::secrets(), Traffic::content()].concat());
     passant.run().await;
     until("open visits are known", || async { passant.log().contains("shipper started").then_some(()) })

@@ -20,6 +20,23 @@ pub(crate) const FORWARDED: [&str; 3] =
     ["198.51.100.203", "2001:db8:4a7:91c3:e52b:77d1:3f09:b86e", "::ffff:192.0.2.233"];
 /// What forgers claim.
 pub(crate) const FORGED: &str = "203.0.113.171";
+/// A client in a network that the site blocks, and one in a country that it blocks.
+pub(crate) const BLOCKED: [&str; 2] = ["198.18.83.207", "193.0.6.139"];
+/// What the site is told, so that there is something to discard for each reason. The network is wider than the prefix
+/// that is left of an address, so that none of its forms is here.
+pub(crate) const RULES: &[&str] = &[
+    "site",
+    "set",
+    "example.com",
+    "--hostnames",
+    "example.com",
+    "--blocked-pages",
+    "/admin/*",
+    "--blocked-addresses",
+    "198.18.82.0/23",
+    "--blocked-countries",
+    "NL",
+];
 /// An address inside a body, a URL or a header that is no forwarding header.
 pub(crate) const INSIDE: &str = "198.18.77.142";
 
@@ -66,7 +83,7 @@ impl<'p> Traffic<'p> {
 
     /// What may come out nowhere.
     pub(crate) fn secrets() -> Vec<Canary> {
-        let addresses = FORWARDED.iter().map(|address| ("client behind a proxy", *address));
+        let addresses = FORWARDED.iter().chain(&BLOCKED).map(|address| ("client behind a proxy", *address));
         let addresses =
             addresses.chain([("peer", PEER), ("forged client", FORGED), ("address inside", INSIDE)]);
         let addresses = addresses
@@ -261,6 +278,10 @@ impl<'p> Traffic<'p> {
             // After a start it may not be known yet who has no visit: that one is told apart later.
             let discarded = answer.header("x-passant-discarded");
             assert!(!discarded.is_empty() || beacon["n"] == "engagement", "{beacon} {header:?}");
+        }
+        for (address, reason) in BLOCKED.iter().zip(["address_blocked", "country_blocked"]) {
+            let answer = self.beacon(&beacon(), &[("x-forwarded-for", address)]).await;
+            assert_eq!(answer.header("x-passant-discarded"), reason);
         }
     }
 

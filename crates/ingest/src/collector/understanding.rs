@@ -10,14 +10,14 @@ use super::answer::{INVALID, Refusal};
 use super::visitor::{self, Connection};
 use crate::adapter::{Adapter, Admits, Fate, Item, Items, Message, Receipt, Reply};
 use crate::beacon::{Beacon, Invalid};
-use crate::client::AddressPrefix;
+use crate::client::{AddressPrefix, Client};
 use crate::event::Event;
 use crate::nonce::Fingerprint;
 use crate::{Discard, pipeline};
 
 /// Who asks, and when.
 pub(super) struct Caller {
-    pub(super) prefix: AddressPrefix,
+    pub(super) client: Client,
     /// From whose bucket the beacons are taken; nobody's where a proxy on this machine stands for all.
     pub(super) bucket: Option<AddressPrefix>,
     pub(super) now: Timestamp,
@@ -54,8 +54,8 @@ impl Parts {
     ) -> Result<Understood, Refusal> {
         let now = caller.now;
         let invalid = |invalid| Refusal::Invalid(invalid, adapter.refuse);
-        let mut connection = Connection::open(&head.headers, (caller.prefix, self.bits), now);
-        connection.show(visitor::bearer(&head.headers), self.pipeline.sites())?;
+        let mut connection = Connection::open(&head.headers, caller, (self.pipeline.sites(), self.bits));
+        connection.show(visitor::bearer(&head.headers))?;
         if adapter.admits == Admits::Senders {
             connection.sender().ok_or(Refusal::Token)?;
         }
@@ -63,7 +63,7 @@ impl Parts {
         let sender = connection.speaker();
         let parcel =
             (adapter.read)(&Message { query, body, headers: &head.headers, sender, now }).map_err(invalid)?;
-        connection.show(parcel.token.as_deref(), self.pipeline.sites())?;
+        connection.show(parcel.token.as_deref())?;
         if let Some(visitor) = visitor::named(&head.headers) {
             connection.sender().ok_or(Refusal::Token)?;
             connection.speak_for(visitor).map_err(invalid)?;

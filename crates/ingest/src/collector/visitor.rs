@@ -10,9 +10,10 @@ use http::{HeaderMap, HeaderName, header};
 use jiff::Timestamp;
 
 use super::answer::Refusal;
+use super::understanding::Caller;
 use crate::adapter::{Speaker, Visitor};
 use crate::beacon::Invalid;
-use crate::client::{AddressPrefix, ClientAddress, PrefixBits};
+use crate::client::{Client, ClientAddress, PrefixBits};
 use crate::pipeline::{Objection, Request};
 use crate::sender::Sender;
 use crate::site::Sites;
@@ -29,7 +30,8 @@ const OURS: &str = "passant_";
 
 /// What is known of a request's visitor before its beacons are read.
 pub(super) struct Connection<'a> {
-    prefix: AddressPrefix,
+    client: Client,
+    sites: &'a Sites,
     bits: PrefixBits,
     user_agent: Cow<'a, str>,
     language: Cow<'a, str>,
@@ -42,16 +44,17 @@ impl<'a> Connection<'a> {
     /// As the connection says it.
     pub(super) fn open(
         headers: &'a HeaderMap,
-        (prefix, bits): (AddressPrefix, PrefixBits),
-        now: Timestamp,
+        caller: &Caller,
+        (sites, bits): (&'a Sites, PrefixBits),
     ) -> Self {
         Self {
-            prefix,
+            client: caller.client.clone(),
+            sites,
             bits,
             user_agent: text(headers, &header::USER_AGENT),
             language: text(headers, &header::ACCEPT_LANGUAGE),
             objection: objection(headers),
-            now,
+            now: caller.now,
             sender: None,
         }
     }
@@ -60,9 +63,9 @@ impl<'a> Connection<'a> {
     ///
     /// # Errors
     /// [`Refusal::Token`] for one that does not hold: counting its visitors as one, the sender, would be noticed too late.
-    pub(super) fn show(&mut self, token: Option<&str>, sites: &Sites) -> Result<(), Refusal> {
+    pub(super) fn show(&mut self, token: Option<&str>) -> Result<(), Refusal> {
         let Some(token) = token else { return Ok(()) };
-        self.sender = Some(sites.load().sender(token, self.now).cloned().ok_or(Refusal::Token)?);
+        self.sender = Some(self.sites.load().sender(token, self.now).cloned().ok_or(Refusal::Token)?);
         Ok(())
     }
 
@@ -81,7 +84,7 @@ impl<'a> Connection<'a> {
     /// # Errors
     /// [`Invalid`] for what is no address.
     pub(super) fn speak_for(&mut self, visitor: Visitor<'a>) -> Result<(), Invalid> {
-        self.prefix = self.prefix_of(&visitor)?;
+        self.client = self.client_of(&visitor)?;
         if let Some(user_agent) = visitor.user_agent {
             self.user_agent = user_agent;
         }
@@ -98,7 +101,7 @@ impl<'a> Connection<'a> {
             named.as_deref().filter(|named| heard && !named.trim().is_empty()).unwrap_or(own)
         };
         Ok(Request {
-            prefix: if heard { self.prefix_of(visitor)? } else { self.prefix },
+            client: if heard { self.client_of(visitor)? } else { self.client.clone() },
             user_agent: or(&visitor.user_agent, &self.user_agent),
             accept_language: or(&visitor.language, &self.language),
             objection: self.objection,
@@ -106,13 +109,13 @@ impl<'a> Connection<'a> {
         })
     }
 
-    fn prefix_of(&self, visitor: &Visitor<'_>) -> Result<AddressPrefix, Invalid> {
+    fn client_of(&self, visitor: &Visitor<'_>) -> Result<Client, Invalid> {
         match visitor.address.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
             Some(text) => match ClientAddress::named(text) {
-                Some(address) => Ok(AddressPrefix::cut(address, self.bits)),
+                Some(address) => Ok(Client::of(address, self.sites.load().blocked_networks(), self.bits)),
                 None => Err(Invalid::field("client_address", "must be an address")),
             },
-            None => Ok(self.prefix),
+            None => Ok(self.client.clone()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::client::{ClientAddress, PrefixBits};
+use crate::client::{BlockedNetworks, ClientAddress, PrefixBits};
 use crate::event::{ENGAGEMENT, PAGEVIEW, Revenue};
 use crate::site::{ReferrerDetail, SiteTable, shared};
 
@@ -16,6 +16,7 @@ fn pipeline() -> Pipeline {
         Site {
             allowed_hostnames: vec!["example.com".into(), "*.example.com".into()],
             blocked_pages: vec!["/admin*".into()],
+            blocked_countries: vec!["FR".into(), "NL".into()],
             referrer: ReferrerDetail::Page,
             ..Site::new(2, "example.com", TimeZone::UTC)
         },
@@ -31,10 +32,19 @@ fn pipeline() -> Pipeline {
     Pipeline::open(&config, shared(sites), DayKeys::in_memory()).unwrap()
 }
 
+/// As a table of sites has them, of which the second blocks one address.
+fn blocked_networks() -> BlockedNetworks {
+    let site = Site {
+        blocked_networks: vec!["193.0.6.139/32".parse().unwrap()],
+        ..Site::new(2, "example.com", TimeZone::UTC)
+    };
+    SiteTable::from_iter([site]).blocked_networks().clone()
+}
+
 fn request(address: &str) -> Request<'static> {
     let address = ClientAddress::of_peer(SocketAddr::new(address.parse().unwrap(), 1));
     Request {
-        prefix: AddressPrefix::cut(address, PrefixBits { ipv4: 24, ipv6: 48 }),
+        client: Client::of(address, &blocked_networks(), PrefixBits { ipv4: 24, ipv6: 48 }),
         user_agent: FIREFOX,
         accept_language: "de-DE,de;q=0.9,en;q=0.8",
         objection: Objection::None,
@@ -166,6 +176,25 @@ fn discards_beacon_from_a_host_that_the_site_does_not_allow() {
 fn discards_beacon_from_a_page_that_the_site_leaves_out() {
     let body = r#"{"n":"pageview","u":"https://example.com/admin/users","d":"example.com"}"#;
     assert_eq!(discard(body, |_| ()), Some(Discard::PageBlocked));
+}
+
+#[test]
+fn discards_beacon_from_an_address_that_the_site_leaves_out_before_it_ends() {
+    let body = r#"{"n":"pageview","u":"https://example.com/","d":"example.com"}"#;
+    let from = |address: &str| outcome(&pipeline(), body, &request(address)).err();
+    assert_eq!(from("193.0.6.139"), Some(Discard::AddressBlocked));
+    assert_eq!(from("::ffff:193.0.6.139"), Some(Discard::AddressBlocked));
+    // Of the same /24, which is all that a later stage knows.
+    assert_eq!(from("193.0.6.140"), Some(Discard::CountryBlocked));
+    assert_eq!(outcome(&pipeline(), PLAIN, &request("193.0.6.139")).err(), None, "another site's");
+}
+
+#[test]
+fn discards_beacon_from_a_country_that_the_site_leaves_out() {
+    let body = r#"{"n":"pageview","u":"https://example.com/","d":"example.com"}"#;
+    assert_eq!(outcome(&pipeline(), body, &request("193.0.0.1")).err(), Some(Discard::CountryBlocked));
+    assert_eq!(outcome(&pipeline(), body, &request("8.8.8.8")).err(), None);
+    assert_eq!(outcome(&pipeline(), body, &request("10.0.0.1")).err(), None, "a place that is not known");
 }
 
 #[test]

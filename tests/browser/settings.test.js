@@ -149,6 +149,8 @@ const SET = {
   referrer: 'page',
   hostnames: 'shop.test\n*.shop.test',
   blocked_pages: '/admin/*\n/draft',
+  blocked_addresses: '198.51.100.7\n2001:db8::/48',
+  blocked_countries: 'NL\nXK',
   umami_website_ids: 'b59e9c65-ae32-47f1-8400-119fcf4861c4',
   matomo_site_ids: '3\n4',
   goatcounter_hosts: 'counter.shop.test'

@@ -78,6 +78,18 @@ export const SITE_SETTINGS: Record<SettingName, Row> = {
     hint: "Paths that are not counted. One a line, * for any characters.",
     form: { kind: "lines", placeholder: "/admin/*" },
   },
+  blocked_addresses: {
+    section: "counted",
+    label: "Blocked addresses",
+    hint: "Addresses and networks whose visits are not counted, such as your office's. One a line.",
+    form: { kind: "lines", placeholder: "198.51.100.7\n2001:db8::/48" },
+  },
+  blocked_countries: {
+    section: "counted",
+    label: "Blocked countries",
+    hint: "Countries whose visits are not counted, by their code of two letters. One a line.",
+    form: { kind: "lines", placeholder: "NL" },
+  },
   umami_website_ids: {
     section: "others",
     label: "Website ids of Umami",

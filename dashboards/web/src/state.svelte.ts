@@ -136,6 +136,11 @@ class Dashboard {
     return typeof session !== "string";
   }
 
+  /** Calls the reader by another name. */
+  rename(name: string): void {
+    if (this.session) this.session = { ...this.session, user: { ...this.session.user, name } };
+  }
+
   /** A site as it is now, after a change of its settings. */
   replaceSite(changed: Site): void {
     this.sites = this.sites.map((site) => (site.domain === changed.domain ? changed : site));

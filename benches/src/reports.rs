@@ -1,5 +1,5 @@
 //! What the dashboard's ten questions over 30 days cost the engine: without a filter, with one, with three, each beside
-//! the same question as SQL that was written by hand for the one table.
+//! the same question as SQL that was written by hand for the one table, and all ten at once, as a dashboard asks them.
 //!
 //! Invariant: the events are the same in every run but for the date that they end on, nothing that was answered is
 //! remembered, and no cost is shown before both ways have given the same visitors.
@@ -87,6 +87,8 @@ pub(crate) async fn run(place: &Place, events: u64, privacy_floor: u32) -> Resul
             rows.push(line(&question.name, filters, both));
         }
         rows.push(line("all ten", filters, all));
+        let together = bench.together(&questions, &FILTERS[..filters]).await?;
+        rows.push(line("all ten at once", filters, [together, all[1]]));
     }
     let memory = process::memory(bench.engine_pid)?;
     bench.server.stop().await?;
@@ -185,6 +187,16 @@ impl Bench {
             self.by_hand(&sql).await?;
         }
         Ok([report, self.since(cpu, began)?])
+    }
+
+    /// What all of them cost when a dashboard asks for them at once.
+    async fn together(&self, questions: &[Question], filters: &[(&str, &str, &str)]) -> Result<Cost> {
+        let bodies: Vec<String> = questions.iter().map(|question| self.body(question, filters)).collect();
+        let (cpu, began) = self.now()?;
+        for _ in 0..TIMES {
+            futures_util::future::try_join_all(bodies.iter().map(|body| self.report(body))).await?;
+        }
+        self.since(cpu, began)
     }
 
     fn now(&self) -> Result<(f64, Instant)> {

@@ -28,7 +28,7 @@ use crate::{
     period::DateRange,
     report::{Report, Site},
     request::Request,
-    response::{Answer, ReportRow},
+    response::Answer,
     rollup::Rollups,
     sql,
     v1::{self, Params},
@@ -277,35 +277,25 @@ impl QueryState {
     async fn ask<'a>(&self, request: &'a Request, report: &'a Report) -> Result<Answer<'a>> {
         let compared = request.include.comparisons;
         let compared = compared.map(|comparison| report.compared(&comparison, (self.clock)())).transpose()?;
-        let rows = self.rows(report).await?;
+        let rows = self.rollups.rows(&self.store, report).await?;
         let total_rows = match rows.first() {
             Some(row) => row.total_rows,
             // Beyond the last page no row is left to carry the total.
             None if request.include.total_rows && report.offset > 0 => {
                 let first = Report { limit: 1, offset: 0, ..report.clone() };
-                let rows = self.rows(&first).await?;
+                let rows = self.rollups.rows(&self.store, &first).await?;
                 rows.first().map_or(0, |row| row.total_rows)
             }
             None => 0,
         };
         let compared = match compared {
             Some(before) => {
-                let rows = self.rows(&before).await?;
+                let rows = self.rollups.rows(&self.store, &before).await?;
                 Some((before, rows))
             }
             None => None,
         };
         Ok(Answer { request, report, rows, total_rows, compared })
-    }
-
-    /// The rows of a report, from roll-ups where they hold them.
-    async fn rows(&self, report: &Report) -> Result<Vec<ReportRow>> {
-        let (report, version) = self.rollups.roll(report).await;
-        let statement = sql::report(&report);
-        Ok(match version {
-            Some(version) => self.store.fetch_once_at(&statement, version).await?,
-            None => self.store.fetch_once(&statement).await?,
-        })
     }
 
     /// Refuses a pattern that the store cannot compile, by its path; a range without events would not tell.

@@ -13,6 +13,11 @@ pub(crate) fn names() -> Vec<String> {
     rows().map(|(_, name)| name.to_owned()).collect()
 }
 
+/// The name of a code, or the code.
+pub(crate) fn name(code: &str) -> &str {
+    rows().find(|(known, _)| *known == code).map_or(code, |(_, name)| name)
+}
+
 fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     TABLE.lines().filter_map(|line| line.split_once('\t'))
 }

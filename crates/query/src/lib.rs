@@ -23,6 +23,7 @@ mod request;
 mod response;
 /// Closed days, added up once.
 pub mod rollup;
+mod sheet;
 /// Reports as SQL statements.
 pub mod sql;
 mod table;
@@ -40,3 +41,4 @@ pub use period::{Bucket, DateRange, Interval, Range};
 pub use report::{Floor, FloorReason, PRIVACY_FLOOR_VISITORS, Reader, Report, Rolled, Site};
 pub use request::{Direction, Include, LIMIT_MAX, Order, OrderBy, Request};
 pub use response::{Answer, ReportRow};
+pub use sheet::Sheet;

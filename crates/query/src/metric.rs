@@ -131,6 +131,8 @@ pub(crate) struct Facts {
     /// SQL over the sums of the measures; [`TOTAL`], [`ALL`] and [`GROUP`] stand for visitors counted elsewhere.
     /// ClickHouse rounds halves to even, as it does in the Stats API.
     pub(crate) formula: &'static str,
+    /// The same over sums that have been added up already, where roll-ups hold the measures.
+    pub(crate) of_sums: Option<fn(&Sums) -> f64>,
     pub(crate) form: Form,
     pub(crate) needs: Needs,
     pub(crate) change: Change,
@@ -151,29 +153,49 @@ const fn facts(
     formula: &'static str,
 ) -> Facts {
     let (form, needs, change, empty) = (Form::Integer, Needs::Nothing, Change::Percent, Empty::Zero);
-    Facts { metric, name, measures, formula, form, needs, change, empty }
+    Facts { metric, name, measures, formula, of_sums: None, form, needs, change, empty }
+}
+
+/// What closed days add up to, in one group of a report.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    pub(crate) visitors: f64,
+    pub(crate) pageviews: f64,
+    pub(crate) events: f64,
+    pub(crate) visits: f64,
+    pub(crate) duration_seconds: f64,
+    pub(crate) bounces: f64,
+    /// Visitors of the whole report.
+    pub(crate) total_visitors: f64,
+}
+
+/// A ratio as ClickHouse rounds it, halves to even; what cannot be divided is 0.
+fn ratio(value: f64, digits: i32) -> f64 {
+    let scale = 10_f64.powi(digits);
+    let rounded = (value * scale).round_ties_even() / scale;
+    if rounded.is_finite() { rounded } else { 0.0 }
 }
 
 /// Every metric.
 #[rustfmt::skip]
 pub(crate) static TABLE: Table<Facts> = Table(&[
-    facts(Metric::Visitors, "visitors", &[Measure::Visitors], "sum(visitor_count)"),
-    facts(Metric::Visits, "visits", &[Measure::Visits], "sum(visit_count)"),
-    facts(Metric::Pageviews, "pageviews", &[Measure::Pageviews], "sum(pageview_count)"),
-    facts(Metric::Events, "events", &[Measure::Events], "sum(event_count)"),
-    Facts { form: Form::Decimal, ..facts(Metric::ViewsPerVisit, "views_per_visit",
+    Facts { of_sums: Some(|sums| sums.visitors), ..facts(Metric::Visitors, "visitors", &[Measure::Visitors], "sum(visitor_count)") },
+    Facts { of_sums: Some(|sums| sums.visits), ..facts(Metric::Visits, "visits", &[Measure::Visits], "sum(visit_count)") },
+    Facts { of_sums: Some(|sums| sums.pageviews), ..facts(Metric::Pageviews, "pageviews", &[Measure::Pageviews], "sum(pageview_count)") },
+    Facts { of_sums: Some(|sums| sums.events), ..facts(Metric::Events, "events", &[Measure::Events], "sum(event_count)") },
+    Facts { of_sums: Some(|sums| ratio(sums.pageviews / sums.visits, 2)), form: Form::Decimal, ..facts(Metric::ViewsPerVisit, "views_per_visit",
         &[Measure::Pageviews, Measure::Visits], "ifNotFinite(round(sum(pageview_count) / sum(visit_count), 2), 0)") },
-    Facts { change: Change::Points, ..facts(Metric::BounceRate, "bounce_rate",
+    Facts { of_sums: Some(|sums| ratio(sums.bounces / sums.visits * 100.0, 0)), change: Change::Points, ..facts(Metric::BounceRate, "bounce_rate",
         &[Measure::Bounces, Measure::BounceVisits], "ifNotFinite(round(sum(bounce_count) / sum(bounce_visit_count) * 100), 0)") },
-    facts(Metric::VisitDuration, "visit_duration",
-        &[Measure::DurationSeconds, Measure::Visits], "ifNotFinite(round(sum(visit_seconds) / sum(visit_count)), 0)"),
+    Facts { of_sums: Some(|sums| ratio(sums.duration_seconds / sums.visits, 0)), ..facts(Metric::VisitDuration, "visit_duration",
+        &[Measure::DurationSeconds, Measure::Visits], "ifNotFinite(round(sum(visit_seconds) / sum(visit_count)), 0)") },
     Facts { needs: Needs::Page, empty: Empty::Null, ..facts(Metric::TimeOnPage, "time_on_page",
         &[Measure::EngagementMs, Measure::EngagedVisits], "if(sum(engaged_visit_count) = 0, NULL, round(sum(engagement_ms) / sum(engaged_visit_count) / 1000))") },
     Facts { needs: Needs::Page, empty: Empty::Null, ..facts(Metric::ScrollDepth, "scroll_depth",
         &[Measure::Depths, Measure::DepthVisits], "if(sum(depth_visit_count) = 0, NULL, round(sum(depth_sum) / sum(depth_visit_count)))") },
     Facts { form: Form::Decimal, needs: Needs::ExitPage, change: Change::Points, empty: Empty::Null, ..facts(Metric::ExitRate, "exit_rate",
         &[Measure::Exits, Measure::ExitViews], "if(sum(exit_view_count) = 0, NULL, round(sum(exit_count) / sum(exit_view_count) * 100, 1))") },
-    Facts { form: Form::Decimal, needs: Needs::Dimension, ..facts(Metric::Percentage, "percentage",
+    Facts { of_sums: Some(|sums| ratio(sums.visitors / sums.total_visitors * 100.0, 2)), form: Form::Decimal, needs: Needs::Dimension, ..facts(Metric::Percentage, "percentage",
         &[Measure::Visitors], "ifNotFinite(round(sum(visitor_count) / $total * 100, 2), 0)") },
     Facts { form: Form::Decimal, needs: Needs::Goal, ..facts(Metric::ConversionRate, "conversion_rate",
         &[Measure::Visitors], "ifNotFinite(round(sum(visitor_count) / $all * 100, 2), 0)") },

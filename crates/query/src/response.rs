@@ -40,7 +40,7 @@ pub struct ReportRow {
 
 impl ReportRow {
     /// A row of these groups and values that stands for no other groups.
-    fn plain(dimensions: Vec<String>, metrics: Vec<Option<f64>>) -> Self {
+    pub(crate) fn plain(dimensions: Vec<String>, metrics: Vec<Option<f64>>) -> Self {
         Self { dimensions, metrics, foreign_events: 0, total_rows: 0, is_folded: 0, folds: 0, withheld: 0 }
     }
 }

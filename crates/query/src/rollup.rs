@@ -21,7 +21,9 @@ use passant_store::{DailyBuild, Part, PartSlot, Parts, SLOT_SECONDS, Store};
 use crate::{
     period::Day,
     report::{Report, Rolled, RolledDay},
-    sql::rolled,
+    response::ReportRow,
+    sheet::Sheet,
+    sql::{self, rolled},
 };
 pub use build::{RollupProgress, RollupStatus, follow};
 use ledger::{Ledger, SiteDay};
@@ -56,6 +58,8 @@ const READ_ROWS_MAX: u64 = 300_000;
 const READ_ROWS_AT_ONCE: u64 = 2_000_000;
 /// Parts are merged while they are looked at; a store that merges faster than this is asked again later.
 const LOOKS_MAX: usize = 5;
+/// Stands for the version of the data where that makes no difference.
+const ANY_VERSION: u64 = 0;
 /// Each stretch of time is a condition of its own on every row.
 const STRETCHES_MAX: usize = 6;
 
@@ -63,6 +67,22 @@ impl Rollups {
     /// Nothing is known until [`follow`] looks.
     pub fn new(store: Store) -> Self {
         Self { store, known: Arc::default() }
+    }
+
+    /// The rows of a report, from roll-ups where they hold them. `store` may be one that reads for people.
+    ///
+    /// # Errors
+    /// See [`passant_store::Error`].
+    pub async fn rows(&self, store: &Store, report: &Report) -> passant_store::Result<Vec<ReportRow>> {
+        let (report, version) = self.roll(report).await;
+        let Some(version) = version else { return store.fetch_once(&sql::report(&report)).await };
+        if let Some(sheet) = Sheet::of(&report) {
+            let read = store.fetch_once_at(&sheet.statement(), version).await?;
+            if let Some(rows) = sheet.rows(&read) {
+                return Ok(rows);
+            }
+        }
+        store.fetch_once_at(&sql::report(&report), version).await
     }
 
     /// The report as it is to be read, with the version of the data that its roll-ups were looked up in; without one,
@@ -80,7 +100,12 @@ impl Rollups {
         let found =
             self.look(Looker::Report, |known, parts| (known.usable(report, &days), parts.version())).await;
         match found {
-            Ok(Some((rolled, version))) => (Report { rolled, ..report.clone() }, Some(version)),
+            Ok(Some((rolled, version))) => {
+                // What builds hold is the same at every version.
+                let is_of_builds = rolled.as_ref().is_some_and(|rolled| rolled.rest.is_empty());
+                let version = if is_of_builds { ANY_VERSION } else { version };
+                (Report { rolled, ..report.clone() }, Some(version))
+            }
             Ok(None) => whole(),
             Err(error) => {
                 tracing::debug!(%error, "roll-ups are not looked up");

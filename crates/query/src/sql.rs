@@ -173,7 +173,7 @@ fn limited(statement: Statement) -> Statement {
 }
 
 /// The measures that the metrics are made of, each once, in a fixed order.
-fn measures(report: &Report) -> Vec<Measure> {
+pub(crate) fn measures(report: &Report) -> Vec<Measure> {
     let metrics = report.metrics.iter().flat_map(|metric| metric_measures(report, *metric));
     let mut measures: Vec<_> = metrics.copied().collect();
     measures.extend(Fold::of(report).iter().flat_map(Fold::measures));

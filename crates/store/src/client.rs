@@ -16,6 +16,8 @@ use tokio::net::UnixStream;
 
 use crate::batch::Batch;
 use crate::error::{Error, Result};
+use crate::looks::Looks;
+use crate::parts::Parts;
 use crate::reading::Reading;
 use crate::statement::Statement;
 
@@ -77,6 +79,7 @@ pub struct Store {
     config: Config,
     insert_timeout: Option<Duration>,
     pub(crate) reading: Option<Arc<Reading>>,
+    pub(crate) looks: Looks<Arc<Parts>>,
 }
 
 /// Rows as they come; the store goes on no faster than they are taken.
@@ -141,7 +144,8 @@ impl Store {
                 (client, database.clone(), Some(REMOTE_INSERT_TIMEOUT))
             }
         };
-        Self { client: client.with_validation(true), database, config, insert_timeout, reading: None }
+        let client = client.with_validation(true);
+        Self { client, database, config, insert_timeout, reading: None, looks: Looks::default() }
     }
 
     /// The database that holds our tables.

@@ -9,6 +9,7 @@ mod daily;
 mod error;
 mod event_row;
 mod import;
+mod looks;
 mod migrate;
 mod parts;
 mod reading;

@@ -37,6 +37,16 @@ pub const fn migrations() -> &'static [Migration] {
         Migration { version: 1, name: "events", sql: include_str!("../migrations/0001_events.sql") },
         Migration { version: 2, name: "views", sql: include_str!("../migrations/0002_views.sql") },
         Migration { version: 3, name: "daily", sql: include_str!("../migrations/0003_daily.sql") },
+        Migration {
+            version: 4,
+            name: "entry_page_index",
+            sql: include_str!("../migrations/0004_entry_page_index.sql"),
+        },
+        Migration {
+            version: 5,
+            name: "daily_views",
+            sql: include_str!("../migrations/0005_daily_views.sql"),
+        },
     ]
 }
 

@@ -3,6 +3,8 @@
 //! A part never changes: whatever happens to rows gives other parts. So the list of parts tells whether anything has
 //! changed, and what was once learned of a part stays true for as long as the part is in the list.
 
+use std::sync::Arc;
+
 use clickhouse::Row;
 use serde::Deserialize;
 
@@ -64,7 +66,7 @@ impl Part {
 }
 
 impl Parts {
-    /// Which data they are; as [`Store::data_version`].
+    /// Which data they are: another number after anything has changed what reports read.
     pub fn version(&self) -> u64 {
         self.list.iter().fold(0, |version, part| version ^ part.identity)
     }
@@ -77,28 +79,22 @@ impl Parts {
 
 impl Store {
     /// The parts that the tables consist of now. An import's own table is not read by reports until its parts are
-    /// attached to theirs.
+    /// attached to theirs. Those who ask while the store is just listing them share the next list.
     ///
     /// # Errors
     /// See [`crate::Error`].
-    pub async fn parts(&self) -> Result<Parts> {
-        let statement = Statement::new(format!(
-            "/* store: parts */ SELECT table, name, partition_id, min_block_number AS first_block, \
-             max_block_number AS last_block, rows, {PART_IDENTITY} AS identity {FROM_PARTS}"
-        ));
-        Ok(Parts { list: self.without_limits().fetch(&statement).await? })
-    }
-
-    /// Which data the store holds: another number after anything has changed what reports read.
-    ///
-    /// # Errors
-    /// See [`crate::Error`].
-    pub async fn data_version(&self) -> Result<u64> {
-        let version = Statement::new(format!(
-            "/* store: version of the data */ SELECT groupBitXor({PART_IDENTITY}) AS version {FROM_PARTS}"
-        ));
-        let found = self.without_limits().fetch::<u64>(&version).await?;
-        Ok(found.first().copied().unwrap_or_default())
+    pub async fn parts(&self) -> Result<Arc<Parts>> {
+        let store = self.without_limits();
+        let look = async move || {
+            let statement = Statement::new(
+                "/* store: parts */ SELECT table, name, partition_id, min_block_number AS first_block, \
+                 max_block_number AS last_block, rows, \
+                 cityHash64(table, name, rows, bytes_on_disk, modification_time) AS identity FROM system.parts \
+                 WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'import_')",
+            );
+            Ok(Arc::new(Parts { list: store.fetch(&statement).await? }))
+        };
+        self.looks.look(look).await
     }
 
     /// Whose rows these parts of `events` hold. A part that has become one with others in the meantime is not there
@@ -115,10 +111,6 @@ impl Store {
         Ok(())
     }
 }
-
-const PART_IDENTITY: &str = "cityHash64(table, name, rows, bytes_on_disk, modification_time)";
-const FROM_PARTS: &str =
-    "FROM system.parts WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'import_')";
 
 #[cfg(test)]
 mod tests {

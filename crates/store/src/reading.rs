@@ -162,7 +162,7 @@ impl Store {
         if self.reading.is_none() {
             return self.fetch(statement).await;
         }
-        self.fetch_once_at(statement, self.data_version().await?).await
+        self.fetch_once_at(statement, self.parts().await?.version()).await
     }
 
     /// The same for who knows the version of the data, and has learned it since the question arrived.

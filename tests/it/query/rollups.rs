@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use passant_query::{
-    Answer, Report, ReportRow, Request, Site,
+    Answer, Report, ReportRow, Request, Sheet, Site,
     rollup::{Rollups, Zones},
     sql,
 };
@@ -26,7 +26,7 @@ const QUESTIONS: usize = 700;
 const SITES: u32 = 14;
 
 /// A site's roll-ups, built at that time.
-async fn built(store: &Store, site: &Site, now: Timestamp) -> (Rollups, usize) {
+pub(super) async fn built(store: &Store, site: &Site, now: Timestamp) -> (Rollups, usize) {
     let rollups = Rollups::new(store.clone());
     let zones = Zones::from([(site.id, site.time_zone.clone())]);
     let days = rollups.rebuild((zones, &[site.id]), now, |_| {}).await.expect("built");
@@ -56,7 +56,7 @@ async fn answer_what_events_answer() {
     assert!(days > 3 * SITES as usize, "{days} days are rolled up");
     let mut questions = Questions::unfiltered(runner);
     let count = std::env::var("PASSANT_TEST_QUESTIONS").ok().and_then(|text| text.parse().ok());
-    let (mut rolled_up, mut in_part) = (0, 0);
+    let (mut rolled_up, mut in_part, mut from_sheets) = (0, 0, 0);
     for index in 0..count.unwrap_or(QUESTIONS) {
         let (traffic, now) = &sites[index % sites.len()];
         let (body, report) = questions.next_unfiltered(traffic, *now);
@@ -67,21 +67,30 @@ async fn answer_what_events_answer() {
         }
         rolled_up += 1;
         in_part += usize::from(sql::report(&rolled).sql().contains("FROM events"));
+        from_sheets += usize::from(Sheet::of(&rolled).is_some());
         let both = [answer(store, &body, &report).await, answer(store, &body, &rolled).await];
         assert_eq!(both[0], both[1], "{body} in {:?}\n{}", report.range, sql::report(&rolled).sql());
+        let read = shown(&body, &report, rollups.rows(store, &report).await.expect("read"));
+        assert_eq!(both[0], read, "{body} in {:?}, as the API reads it", report.range);
     }
-    println!("{rolled_up} questions were answered from roll-ups, {in_part} of them in part");
+    println!(
+        "{rolled_up} questions were answered from roll-ups, {in_part} of them in part, {from_sheets} from sheets"
+    );
     let asked = count.unwrap_or(QUESTIONS);
     assert!(rolled_up > asked / 3 && in_part > asked / 10, "{rolled_up}, {in_part} in part, of {asked}");
+    assert!(from_sheets > asked / 20, "{from_sheets} from sheets, of {asked}");
 }
 
 async fn answer(store: &Store, body: &Value, report: &Report) -> (String, Option<u64>) {
+    let statement = sql::report(report);
+    let rows = store.fetch::<ReportRow>(&statement).await;
+    shown(body, report, rows.unwrap_or_else(|error| panic!("{body}: {error}\n{}", statement.sql())))
+}
+
+fn shown(body: &Value, report: &Report, rows: Vec<ReportRow>) -> (String, Option<u64>) {
     let mut body = body.clone();
     body["site_id"] = json!(report.site.domain);
     let request = Request::parse(&body).expect("a question");
-    let statement = sql::report(report);
-    let rows = store.fetch::<ReportRow>(&statement).await;
-    let rows = rows.unwrap_or_else(|error| panic!("{body}: {error}\n{}", statement.sql()));
     let total_rows = rows.first().map(|row| row.total_rows);
     let answer = Answer { request: &request, report, rows, total_rows: 0, compared: None };
     (answer.json().to_string(), total_rows)

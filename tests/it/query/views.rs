@@ -8,17 +8,17 @@ use proptest::strategy::{Strategy, ValueTree};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{ask_about, runner, site, traffic, traffic::Traffic};
+use super::{ask_about, rollups::built, runner, site, traffic, traffic::Traffic};
 
 /// Sites with traffic of their own; visits over the site's midnight are in most.
 const SITES: u32 = 8;
 
 /// A question, and how an analyst asks the same of a view: a label and numbers for each row.
-struct Pair {
-    dimension: &'static str,
-    metrics: &'static [&'static str],
-    filter: Option<&'static str>,
-    sql: &'static str,
+struct Pair<'a> {
+    dimension: &'a str,
+    metrics: &'a [&'a str],
+    filter: Option<&'a str>,
+    sql: &'a str,
 }
 
 const PAGEVIEWS: Option<&str> = Some(r#"["is", "event:name", ["pageview"]]"#);
@@ -26,7 +26,7 @@ const CUSTOM: Option<&str> = Some(r#"["is_not", "event:name", ["pageview", "enga
 const VISIT: &[&str] = &["visits", "bounce_rate", "visit_duration"];
 
 #[rustfmt::skip]
-const PAIRS: &[Pair] = &[
+const PAIRS: &[Pair<'_>] = &[
     Pair { dimension: "time:day", metrics: &["visitors", "pageviews"], filter: PAGEVIEWS,
         sql: "SELECT toString(toDate(timestamp, 'Europe/Berlin')) AS label, [uniqExact(visitor_id), count()] FROM pageviews" },
     Pair { dimension: "event:page", metrics: &["visitors", "pageviews"], filter: PAGEVIEWS,
@@ -87,7 +87,7 @@ async fn a_view_says_what_the_report_says() {
     assert!(rows > 200 && over_midnight > 20, "{rows} rows, {over_midnight} visits over midnight");
 }
 
-async fn of_the_view(store: &Store, id: u32, pair: &Pair) -> Vec<Line> {
+async fn of_the_view(store: &Store, id: u32, pair: &Pair<'_>) -> Vec<Line> {
     let (columns, from) = pair.sql.split_once(" FROM ").expect("a view");
     let (label, numbers) = columns.split_once(" AS label, ").expect("a label");
     let (view, condition) = from.split_once(" WHERE ").unwrap_or((from, "1"));
@@ -98,7 +98,7 @@ async fn of_the_view(store: &Store, id: u32, pair: &Pair) -> Vec<Line> {
     store.fetch(&Statement::new(sql).param("site", id)).await.expect("rows")
 }
 
-async fn of_the_report(store: &Store, id: u32, pair: &Pair) -> Vec<Line> {
+async fn of_the_report(store: &Store, id: u32, pair: &Pair<'_>) -> Vec<Line> {
     let filter: Option<Value> = pair.filter.map(|filter| serde_json::from_str(filter).expect("a filter"));
     let body = json!({
         "date_range": ["2026-03-26", "2026-04-03"],
@@ -114,6 +114,69 @@ async fn of_the_report(store: &Store, id: u32, pair: &Pair) -> Vec<Line> {
     lines.sort_by(|a, b| a.label.cmp(&b.label));
     lines
 }
+
+const OF_EVENTS: &[&str] = &["visitors", "pageviews", "events"];
+const OF_VISITS: &[&str] = &["visitors", "pageviews", "events", "visits", "bounce_rate", "visit_duration"];
+
+/// The views of days that are over: the view, its column, and the dimension and metrics of the report.
+#[rustfmt::skip]
+const DAILY: &[(&str, &str, &str, &[&str])] = &[
+    ("daily_totals", "toString(day)", "time:day", OF_VISITS),
+    ("daily_pages", "pathname", "event:page", OF_EVENTS),
+    ("daily_hostnames", "hostname", "event:hostname", OF_EVENTS),
+    ("daily_events", "name", "event:name", &["visitors", "events"]),
+    ("daily_entry_pages", "pathname", "visit:entry_page", OF_VISITS),
+    ("daily_exit_pages", "pathname", "visit:exit_page", OF_VISITS),
+    ("daily_channels", "channel", "visit:channel", OF_VISITS),
+    ("daily_sources", "source", "visit:source", OF_VISITS),
+    ("daily_referrers", "referrer", "visit:referrer", OF_VISITS),
+    ("daily_campaigns", "utm_campaign", "visit:utm_campaign", OF_VISITS),
+    ("daily_countries", "country", "visit:country", OF_VISITS),
+    ("daily_languages", "language", "visit:language", OF_VISITS),
+    ("daily_devices", "device", "visit:device", OF_VISITS),
+    ("daily_browsers", "browser", "visit:browser", OF_VISITS),
+    ("daily_systems", "os", "visit:os", OF_VISITS),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_of_days_adds_up_to_the_report() {
+    let engine = TestEngine::start().await;
+    let store = engine.store();
+    let mut runner = runner();
+    let start = "2026-03-25T23:00:00Z".parse().expect("instant");
+    let later = "2026-04-10T12:00:00Z".parse().expect("instant");
+    let mut rows = 0;
+    for id in 1..=SITES / 2 {
+        let site = site_with_goals(id);
+        let plans = traffic::any_traffic().new_tree(&mut runner).expect("traffic").current();
+        let traffic = Traffic::replay(&plans, (site.clone(), start));
+        store.insert(&traffic.batch(id.into())).await.expect("inserted");
+        assert!(built(store, &site, later).await.1 > 0);
+        for (view, column, dimension, metrics) in DAILY {
+            let sums = metrics.iter().map(|metric| match *metric {
+                "bounce_rate" => "ifNotFinite(round(100 * sum(bounces) / sum(visits)), 0)".to_owned(),
+                "visit_duration" => "ifNotFinite(round(sum(duration_seconds) / sum(visits)), 0)".to_owned(),
+                sum => format!("sum({sum})"),
+            });
+            let blank = if *dimension == "visit:channel" { "Direct" } else { "(not set)" };
+            let blank =
+                if ["visit:source", "visit:referrer"].contains(dimension) { "Direct / None" } else { blank };
+            let sql = format!(
+                "SELECT if({column} = '', '{blank}', {column}) AS label, [{}] FROM {view}",
+                sums.map(|sum| format!("toFloat64({sum})")).collect::<Vec<_>>().join(", ")
+            );
+            let pair =
+                Pair { dimension, metrics, filter: (*view == "daily_events").then_some(NAMED), sql: &sql };
+            let found = of_the_view(store, id, &pair).await;
+            assert_eq!(found, of_the_report(store, id, &pair).await, "site {id}: {sql}");
+            rows += found.len();
+        }
+    }
+    assert!(rows > 300, "{rows}");
+}
+
+/// An engagement tells how long a page was looked at, and is nothing that anybody did.
+const NAMED: &str = r#"["is_not", "event:name", ["engagement"]]"#;
 
 #[derive(Debug, Row, Deserialize)]
 struct Estimate {

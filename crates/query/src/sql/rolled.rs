@@ -10,7 +10,7 @@ use crate::{
     dimension::{self, Column, Dimension},
     metric::{self, Measure, Scope},
     period::{Bucket, Day, Interval, Range},
-    report::{Report, Rolled, Site},
+    report::{Report, Rolled, RolledDay, Site},
     request::LIMIT_MAX,
 };
 
@@ -52,7 +52,7 @@ pub(crate) fn dimensions() -> impl Iterator<Item = Option<Dimension>> {
 }
 
 /// The `dimension` of its rows in `daily`.
-fn held_as(dimension: &Dimension) -> Option<&'static str> {
+pub(crate) fn held_as(dimension: &Dimension) -> Option<&'static str> {
     match dimension.column() {
         Column::Event(..) | Column::Visit(_) | Column::Page(_) => Some(dimension.facts().name),
         Column::CountryName(_) => Some(Dimension::Country.facts().name),
@@ -62,7 +62,7 @@ fn held_as(dimension: &Dimension) -> Option<&'static str> {
 }
 
 /// The `dimension` of rows that are not broken down.
-const WHOLE_SITE: &str = "";
+pub(crate) const WHOLE_SITE: &str = "";
 
 /// The rows of the report's rolled days, with the columns of its other scans. The outer query adds them up; to do so here
 /// first would be done twice.
@@ -104,37 +104,74 @@ pub(crate) fn visitors(
 fn rows(report: &Report, rolled: &Rolled, (measures, params): (&[Measure], &mut Params)) -> String {
     let other = report.dimensions.iter().find(|dimension| !dimension.is_time());
     let held_as = other.and_then(held_as).unwrap_or(WHOLE_SITE);
+    let presence = match presence(report, measures) {
+        Presence::Events => " AND has_events = 1",
+        Presence::Visits => " AND has_visits = 1",
+        Presence::Either => "",
+    };
+    // The name is one of the table of dimensions.
+    format!("{} AND dimension = '{held_as}'{presence}", rows_of_days(rolled, params))
+}
+
+fn rows_of_days(rolled: &Rolled, params: &mut Params) -> String {
     let days = rolled.days.iter().map(|day| u64::from(day.number));
     params.bind("first_day", days.clone().min().unwrap_or(0));
     params.bind("last_day", days.max().unwrap_or(0));
     params.bind("builds", rolled.days.iter().map(|day| day.build).collect::<Vec<_>>());
-    // The name is one of the table of dimensions.
-    format!(
-        "site_id = {{site:UInt32}} AND dimension = '{held_as}' AND day >= toDate({{first_day:UInt16}}) \
-         AND day <= toDate({{last_day:UInt16}}) AND build IN {{builds:Array(UInt64)}}{}",
-        presence(report, measures)
-    )
+    "site_id = {site:UInt32} AND day >= toDate({first_day:UInt16}) AND day <= toDate({last_day:UInt16}) \
+     AND build IN {builds:Array(UInt64)}"
+        .to_owned()
+}
+
+/// What a value needs on a day to be a row of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Events,
+    Visits,
+    Either,
 }
 
 /// A value is a row of the answer where the scans of `events` would have found one.
-fn presence(report: &Report, measures: &[Measure]) -> &'static str {
+pub(crate) fn presence(report: &Report, measures: &[Measure]) -> Presence {
     let fills = |scope: Scope| measures.iter().any(|measure| measure.facts().scope == scope);
     match (fills(Scope::Events) || groups_by_event(report), fills(Scope::Visits)) {
-        (true, false) => " AND has_events = 1",
-        (false, true) => " AND has_visits = 1",
-        (true, true) | (false, false) => "",
+        (true, false) => Presence::Events,
+        (false, true) => Presence::Visits,
+        (true, true) | (false, false) => Presence::Either,
     }
+}
+
+/// What these dimensions add up to over the rolled days, the whole site by days, as [`crate::sheet::SheetRow`].
+pub(crate) fn sheet(site_id: u32, rolled: &Rolled, dimensions: Vec<String>, rows_max: u64) -> Statement {
+    let mut params = Params::default();
+    params.bind("site", site_id);
+    let rows = rows_of_days(rolled, &mut params);
+    params.bind("dimensions", dimensions);
+    params.bind("limit", rows_max);
+    let sums: Vec<_> = metric::held_measures()
+        .filter_map(|measure| measure.facts().rolled)
+        .map(|column| format!("sum(daily.{column}) AS {column}"))
+        .collect();
+    let sql = format!(
+        "-- report: sums of days\nSELECT dimension, value, if(dimension = '{WHOLE_SITE}', toUInt16(day), 0) AS whole_site_day,\n    \
+         max(daily.has_events) AS has_events, max(daily.has_visits) AS has_visits,\n    {}\nFROM daily\n\
+         WHERE {rows} AND dimension IN {{dimensions:Array(String)}}\n\
+         GROUP BY dimension, value, whole_site_day\nLIMIT {{limit:UInt64}}",
+        sums.join(", ")
+    );
+    params.statement(sql)
+}
+
+/// The start of the bucket that the day belongs to.
+pub(crate) fn bucket(report: &Report, day: &RolledDay) -> u64 {
+    let bucket = report.buckets.iter().rev().find(|bucket| bucket.start.as_second() <= day.starts.into());
+    bucket.map_or(u64::from(day.starts), |bucket| super::seconds(bucket.start))
 }
 
 fn group_column(report: &Report, rolled: &Rolled, dimension: &Dimension, params: &mut Params) -> String {
     match dimension.column() {
         Column::Time(_) => {
-            let bucket = |starts: u32| {
-                let bucket =
-                    report.buckets.iter().rev().find(|bucket| bucket.start.as_second() <= starts.into());
-                bucket.map_or(u64::from(starts), |bucket| super::seconds(bucket.start))
-            };
-            let starts: Vec<u64> = rolled.days.iter().map(|day| bucket(day.starts)).collect();
+            let starts: Vec<u64> = rolled.days.iter().map(|day| bucket(report, day)).collect();
             params.bind("build_buckets", starts);
             "transform(build, {builds:Array(UInt64)}, {build_buckets:Array(UInt64)}, toUInt64(0))".to_owned()
         }

@@ -104,6 +104,8 @@ fn reads_rolled_days_from_their_builds() {
     let gap = vec![(1_780_264_800, 1_780_351_200), (1_780_437_600, 1_780_869_600)];
     let [whole, part, gap] =
         [whole, Rolled { days: days.clone(), rest }, Rolled { days: days[1..].to_vec(), rest: gap }];
+    let sheet = rolled::sheet(7, &whole, vec!["visit:source".to_owned(), String::new()], 10_000);
+    insta::assert_snapshot!("sums_of_days", shown(&sheet));
     for (name, question, rolled) in [
         (
             "rolled_pages_with_a_percentage",

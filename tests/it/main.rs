@@ -17,6 +17,7 @@ mod discard;
 mod faults;
 mod import_export;
 mod limits;
+mod live;
 mod operations;
 mod privacy;
 mod query;

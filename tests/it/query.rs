@@ -14,7 +14,8 @@ use std::sync::Arc;
 use http::HeaderMap;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use passant_query::{
-    Access, Answer, Goal, QueryState, Report, ReportRow, Request, Site, explore::Kind, rollup::Rollups, sql,
+    Access, Answer, Goal, Live, QueryState, Report, ReportRow, Request, Site, explore::Kind, rollup::Rollups,
+    sql,
 };
 use passant_store::{Statement, Store};
 use passant_tests::TestEngine;
@@ -60,6 +61,7 @@ fn state(store: &Store) -> QueryState {
         store: store.clone(),
         rollups: Rollups::new(store.clone()),
         access: Arc::new(Open),
+        live: Live::default(),
         clock: now,
     }
 }

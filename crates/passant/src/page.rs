@@ -21,7 +21,7 @@ const BODY_LIMIT_BYTES: usize = 64 * 1024;
 /// Seconds that a report may take: from the cache of the engine to its own limit.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0];
 /// The paths of reports, and what each is called in the metrics.
-const REPORTS: [(&str, &str); 12] = [
+const REPORTS: [(&str, &str); 13] = [
     ("/api/v2/query", "query"),
     ("/api/v2/export", "export"),
     ("/api/v2/funnel", "funnel"),
@@ -29,6 +29,8 @@ const REPORTS: [(&str, &str); 12] = [
     ("/api/v2/paths", "paths"),
     ("/api/v2/returning", "returning"),
     ("/api/v2/attribution", "attribution"),
+    // Of a stream, its head: until then it is known whether there will be one.
+    ("/api/v2/live", "live"),
     ("/api/v1/stats/realtime/visitors", "realtime_visitors"),
     ("/api/v1/stats/aggregate", "aggregate"),
     ("/api/v1/stats/timeseries", "timeseries"),

@@ -17,6 +17,7 @@ use passant_control::Control;
 use passant_ingest::{
     Collector, DayKeys, Metrics, Outlets, Pipeline, PrefixBits, Presence, Proxies, Shipper,
 };
+use passant_query::Live;
 use passant_query::rollup::{self, Rollups};
 use passant_spool::{Segments, Spool};
 use passant_store::{AnswerSource, Endpoint, Store};
@@ -131,7 +132,12 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
         event_path: Some(config.tracker.event_path.clone()).filter(|path| path != EVENT_PATH),
         pages: asset::with_scripts(
-            pages(options.role, &config.tracker, (&store, reading(&store, &config, &registry)?), accounts),
+            pages(
+                options.role,
+                &config.tracker,
+                (&store, reading(&store, &config, &registry)?, Live::new(ends.public.clone())),
+                accounts,
+            ),
             Scripts::new(&config.tracker.script_path),
         )
         .layer(middleware::from_fn(same_origin::guarded))
@@ -297,8 +303,14 @@ fn reading(store: &Store, config: &Config, registry: &Registry) -> Result<Store>
     }))
 }
 
-/// What the public listener shows, by role; the store for what is to be changed in it, and as reports read it.
-fn pages(role: Role, tracker: &Tracker, (store, reading): (&Store, Store), accounts: AccountsApi) -> Router {
+/// What the public listener shows, by role; the store for what is to be changed in it, as reports read it, and as it is
+/// watched.
+fn pages(
+    role: Role,
+    tracker: &Tracker,
+    (store, reading, live): (&Store, Store, Live),
+    accounts: AccountsApi,
+) -> Router {
     if role == Role::Ingest {
         return Router::new();
     }
@@ -306,7 +318,7 @@ fn pages(role: Role, tracker: &Tracker, (store, reading): (&Store, Store), accou
     let access = Arc::new(ReportAccess(authority.clone()));
     let rollups = Rollups::new(store.clone());
     tokio::spawn(roll_up(rollups.clone(), authority.control.clone()));
-    let state = passant_query::QueryState { store: reading, rollups, access, clock: ground::now };
+    let state = passant_query::QueryState { store: reading, rollups, access, live, clock: ground::now };
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
     tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));

@@ -13,7 +13,7 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use passant_store::{Cost, Store};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ use crate::{
     error::{Error, Result},
     explore::{self, Kind},
     filter::Filter,
+    live::{self, Live},
     metric::Metric,
     openapi,
     period::DateRange,
@@ -53,10 +54,14 @@ pub struct QueryState {
     pub rollups: Rollups,
     /// Who may read what.
     pub access: Arc<dyn Access>,
+    /// Who watches.
+    pub live: Live,
     /// What time it is.
     pub clock: fn() -> Timestamp,
 }
 
+/// Properties that nobody has sent for so long are not offered: thirteen weeks, the longest range of days that has a name.
+const PROPS_WINDOW: SignedDuration = SignedDuration::from_hours(91 * 24);
 /// Far above any question that the limits on clauses and values allow to be useful.
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -71,6 +76,7 @@ pub fn router(state: QueryState) -> Router {
     explorations
         .route("/api/v2/query", post(query))
         .route(dashboard_files::PATH, post(export))
+        .route(live::PATH, get(watch))
         .route("/api/v1/stats/realtime/visitors", get(live_visitors))
         .route("/api/v1/stats/aggregate", get(aggregate))
         .route("/api/v1/stats/timeseries", get(timeseries))
@@ -91,6 +97,18 @@ async fn query(State(state): State<Arc<QueryState>>, headers: HeaderMap, body: B
             let csv = state.answer_csv(&request, &site).await?;
             Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv).into_response())
         }
+    }
+}
+
+async fn watch(
+    State(state): State<Arc<QueryState>>,
+    headers: HeaderMap,
+    Query(query): Query<SiteQuery>,
+) -> Result<Response> {
+    let site = query.authorized(&state, &headers)?;
+    match accepts_first(&headers, "text/event-stream") {
+        true => state.live_stream(site, &headers).await,
+        false => state.live_once(&site).await,
     }
 }
 
@@ -126,10 +144,14 @@ enum Shape {
 impl Shape {
     /// CSV where it is the first thing that the asker accepts, else JSON.
     fn asked(headers: &HeaderMap) -> Self {
-        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let first = accept.split([',', ';']).next().unwrap_or_default().trim();
-        if first.eq_ignore_ascii_case("text/csv") { Self::Csv } else { Self::Json }
+        if accepts_first(headers, "text/csv") { Self::Csv } else { Self::Json }
     }
+}
+
+fn accepts_first(headers: &HeaderMap, kind: &str) -> bool {
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let first = accept.split([',', ';']).next().unwrap_or_default().trim();
+    first.eq_ignore_ascii_case(kind)
 }
 
 async fn aggregate(
@@ -243,17 +265,23 @@ impl QueryState {
     /// # Errors
     /// When the store does not answer.
     pub async fn custom_props(&self, site: &Site) -> Result<Value> {
+        let props = self.property_keys(site, (self.clock)() - PROPS_WINDOW).await?;
+        let props: Vec<_> = props.iter().map(|property| json!({ "property": property })).collect();
+        Ok(json!({ "custom_properties": props }))
+    }
+
+    /// The keys of the properties that events have carried since then, those of most visitors first.
+    pub(crate) async fn property_keys(&self, site: &Site, since: Timestamp) -> Result<Vec<String>> {
         #[derive(clickhouse::Row, Deserialize)]
         struct Prop {
             property: String,
         }
         // They are those of the whole site, of which this reader may see a part.
         if !site.within.is_empty() {
-            return Ok(json!({ "custom_properties": [] }));
+            return Ok(Vec::new());
         }
-        let props: Vec<Prop> = self.store.fetch(&sql::custom_props(site, (self.clock)())).await?;
-        let props: Vec<_> = props.iter().map(|prop| json!({ "property": prop.property })).collect();
-        Ok(json!({ "custom_properties": props }))
+        let props: Vec<Prop> = self.store.fetch(&sql::custom_props(site, since)).await?;
+        Ok(props.into_iter().map(|prop| prop.property).collect())
     }
 
     async fn answer_v1(&self, kind: v1::Kind, headers: &HeaderMap, params: &Params) -> Result<Json<Value>> {
@@ -264,7 +292,13 @@ impl QueryState {
         Ok(Json(params.reshaped(kind, &answer)))
     }
 
-    async fn resolve(&self, request: &Request, site: &Site) -> Result<Report> {
+    /// Answers a question as lines of CSV without a header, each of which begins with what it is a line of.
+    pub(crate) async fn answer_lines(&self, request: &Request, site: &Site, what: &str) -> Result<String> {
+        let report = self.resolve(request, site).await?;
+        Ok(self.ask(request, &report).await?.csv_of(what))
+    }
+
+    pub(crate) async fn resolve(&self, request: &Request, site: &Site) -> Result<Report> {
         let first_event = match request.date_range {
             DateRange::All => self.first_event(site).await?,
             _ => None,
@@ -338,7 +372,7 @@ impl IntoResponse for Error {
             Self::Unavailable(cause) => tracing::warn!(%cause, "report not computed"),
             Self::Failed(cause) => tracing::error!(%cause, "report failed"),
             Self::TooCostly(limit) => tracing::info!(%limit, "report given up"),
-            Self::Invalid { .. } | Self::MissingToken | Self::NotAllowed => {}
+            Self::Invalid { .. } | Self::MissingToken | Self::NotAllowed | Self::TooManyWatch => {}
         }
         let mut response = (self.status(), Json(json!({ "error": self.to_string() }))).into_response();
         let headers = response.headers_mut();
@@ -346,7 +380,7 @@ impl IntoResponse for Error {
             Self::MissingToken | Self::NotAllowed => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::TooCostly(Cost::Time) | Self::Unavailable(_) => {
+            Self::TooCostly(Cost::Time) | Self::Unavailable(_) | Self::TooManyWatch => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Self::Invalid { .. } | Self::TooCostly(Cost::Memory | Cost::Rows) | Self::Failed(_) => {}

@@ -10,10 +10,13 @@ use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
     api::QueryState,
+    dimension::Dimension,
     error::{Error, Result},
+    filter::Filter,
     metric::Metric,
     report::Site,
     request::{LIMIT_MAX, Request},
+    response::csv,
 };
 
 /// The route.
@@ -98,6 +101,10 @@ const FILES: &[File] = &[
         &[Metric::Visitors, Metric::Events],
     ),
 ];
+/// The file of properties, of which each site has its own.
+const PROPS_FILE: &str = "custom_props.csv";
+/// Most properties in it: each is a question.
+const PROPS_MAX: usize = 100;
 /// What the body takes.
 pub(crate) const KEYS: &[&str] = &["site_id", "date_range", "filters"];
 
@@ -116,7 +123,30 @@ impl QueryState {
         for file in FILES {
             files.push((file.name, self.dashboard_file(file, keys, site).await?));
         }
+        files.push((PROPS_FILE, self.properties_file(keys, site).await?));
         Ok(zipped(&files))
+    }
+
+    /// The values of each property, one below another.
+    async fn properties_file(&self, keys: &Map<String, Value>, site: &Site) -> Result<String> {
+        let mut question = Value::Object(keys.clone());
+        question["metrics"] = json!(["visitors"]);
+        let whole = Request::parse(&question)?;
+        let since = self.resolve(&whole, site).await?.range.from;
+        // With a goal it is of interest how many of all meet it, as in Plausible's file.
+        let last = match narrows_to_a_goal(&whole.filters) {
+            true => Metric::ConversionRate,
+            false => Metric::Percentage,
+        };
+        let titles = ["property", "value", "visitors", "events", last.name()];
+        let mut text = csv::line(titles.into_iter().map(str::to_owned));
+        question["metrics"] = json!(["visitors", "events", last.name()]);
+        question["pagination"] = json!({ "limit": LIMIT_MAX });
+        for property in self.property_keys(site, since).await?.iter().take(PROPS_MAX) {
+            question["dimensions"] = json!([format!("event:props:{property}")]);
+            text += &self.answer_lines(&Request::parse(&question)?, site, property).await?;
+        }
+        Ok(text)
     }
 
     /// One file; a metric that does not go with the filters is blank in it.
@@ -136,6 +166,10 @@ impl QueryState {
             }
         }
     }
+}
+
+fn narrows_to_a_goal(filters: &[Filter]) -> bool {
+    filters.iter().flat_map(Filter::clauses).any(|clause| clause.dimension == Dimension::EventGoal)
 }
 
 /// The place of a metric that a refusal names.

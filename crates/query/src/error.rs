@@ -7,7 +7,7 @@ use passant_store::Cost;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a question was not answered.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The question is wrong: mend it. The path names the key, as in `#/metrics/1`.
     #[error("{path}: {message}")]
@@ -30,6 +30,9 @@ pub enum Error {
     /// The store is away, busy, or gave the question up: try again, or ask for less.
     #[error("the report could not be computed now; try again, or ask for a shorter range")]
     Unavailable(#[source] passant_store::Error),
+    /// As many watch the live view as may: ask for it once, again and again.
+    #[error("as many watch as may; ask for single answers, or try again")]
+    TooManyWatch,
     /// Our own fault.
     #[error("the report failed")]
     Failed(#[source] passant_store::Error),
@@ -47,7 +50,9 @@ impl Error {
             Self::MissingToken | Self::NotAllowed => StatusCode::UNAUTHORIZED,
             // The same question a minute later would need as much memory and as many rows, but perhaps less time.
             Self::TooCostly(Cost::Memory | Cost::Rows) => StatusCode::BAD_REQUEST,
-            Self::TooCostly(Cost::Time) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooCostly(Cost::Time) | Self::Unavailable(_) | Self::TooManyWatch => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

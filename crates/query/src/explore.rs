@@ -264,7 +264,7 @@ impl Keys<'_> {
 }
 
 /// What a row is called: its group, or that it is folded.
-fn name(row: &ExplorationRow, floor: Option<Floor>, index: usize) -> String {
+pub(crate) fn name(row: &ExplorationRow, floor: Option<Floor>, index: usize) -> String {
     match floor.filter(|_| row.is_folded == 1) {
         Some(floor) => floor.label(),
         None => row.groups.get(index).cloned().unwrap_or_default(),
@@ -272,7 +272,7 @@ fn name(row: &ExplorationRow, floor: Option<Floor>, index: usize) -> String {
 }
 
 /// A count of a row; nothing where it is held back.
-fn count(row: &ExplorationRow, index: usize) -> Value {
+pub(crate) fn count(row: &ExplorationRow, index: usize) -> Value {
     // Counts stay far below 2^53, so nothing is cut.
     row.numbers.get(index).copied().flatten().map_or(Value::Null, |number| Value::from(number as u64))
 }

@@ -14,7 +14,8 @@ use utoipa::openapi::{
 };
 
 use crate::{
-    dashboard_files, dimension::Dimension, explore, filter::Operator, metric::Metric, request::LIMIT_MAX,
+    dashboard_files, dimension::Dimension, explore, filter::Operator, live, metric::Metric,
+    request::LIMIT_MAX,
 };
 
 const EXAMPLES: &str = include_str!("openapi/examples.json");
@@ -67,6 +68,7 @@ pub fn document() -> OpenApi {
         PathsBuilder::new()
             .path("/api/v2/query", PathItem::new(HttpMethod::Post, query()))
             .path(dashboard_files::PATH, PathItem::new(HttpMethod::Post, export()))
+            .path(live::PATH, PathItem::new(HttpMethod::Get, live()))
             .path("/api/v1/stats/realtime/visitors", PathItem::new(HttpMethod::Get, live_visitors()))
             .path("/api/v1/sites/custom-props", PathItem::new(HttpMethod::Get, custom_props())),
         |paths, (path, summary, own)| paths.path(*path, PathItem::new(HttpMethod::Get, v1(summary, own))),
@@ -148,6 +150,21 @@ fn exploration(facts: &explore::Facts, example: &Value) -> OperationBuilder {
     OperationBuilder::new()
         .summary(Some(facts.summary))
         .request_body(Some(body.build()))
+        .responses(responses(answered))
+}
+
+fn live() -> OperationBuilder {
+    let stream = "events named live, whose data is such an object: one at once and one whenever it changes, whole each \
+                  time; comments in between";
+    let answered = ResponseBuilder::new()
+        .description(
+            "Who is there, once; with Accept: text/event-stream for as long as it is read and may be",
+        )
+        .content("application/json", ContentBuilder::new().schema(Some(reference("LiveView"))).build())
+        .content("text/event-stream", ContentBuilder::new().schema(Some(text(stream))).build());
+    OperationBuilder::new()
+        .summary(Some("The last half hour of a site, as it is now"))
+        .parameter(parameter(&V1_PARAMETERS[0]))
         .responses(responses(answered))
 }
 

@@ -3,7 +3,7 @@
 //! Key order is part of the shape, for people who read it. No computing but the change between two periods: a row's
 //! numbers come as they are, and what the privacy floor holds back has not come at all.
 
-mod csv;
+pub(crate) mod csv;
 
 use std::collections::HashMap;
 
@@ -90,18 +90,23 @@ impl Answer<'_> {
         let labels = labels(self.report);
         let names = self.report.dimensions.iter().map(|dimension| dimension.name().into_owned());
         let names = names.chain(self.report.metrics.iter().map(|metric| metric.name().to_owned()));
-        csv::line(names) + &self.csv_rows(&self.report.metrics, &labels)
+        csv::line(names) + &self.csv_rows(None, &self.report.metrics, &labels)
     }
 
     /// The rows as CSV under these titles, with these metrics in this order; one that was not asked for is blank.
     pub(crate) fn csv_titled(&self, titles: &[&str], metrics: &[Metric]) -> String {
         let titles = titles.iter().map(|title| (*title).to_owned());
-        csv::line(titles) + &self.csv_rows(metrics, &labels(self.report))
+        csv::line(titles) + &self.csv_rows(None, metrics, &labels(self.report))
     }
 
-    fn csv_rows(&self, metrics: &[Metric], labels: &HashMap<String, String>) -> String {
+    /// The rows as CSV without a header, each of which begins with what it is a row of.
+    pub(crate) fn csv_of(&self, what: &str) -> String {
+        self.csv_rows(Some(what), &self.report.metrics, &labels(self.report))
+    }
+
+    fn csv_rows(&self, first: Option<&str>, metrics: &[Metric], labels: &HashMap<String, String>) -> String {
         let rows = self.rows.iter().map(|row| {
-            let groups = self.groups(row, labels).map(csv::label);
+            let groups = first.map(str::to_owned).into_iter().chain(self.groups(row, labels)).map(csv::label);
             let value = |metric: &Metric| {
                 let place = self.report.metrics.iter().position(|asked| asked == metric)?;
                 Some(bare(*metric, row.metrics[place]))

@@ -9,6 +9,7 @@
 
 mod explore;
 mod fold;
+mod live;
 mod predicate;
 pub(crate) mod rolled;
 mod scan;
@@ -24,6 +25,8 @@ use crate::{
     request::{Direction, OrderBy},
 };
 
+pub(crate) use self::live::live;
+
 pub use self::explore::exploration;
 use self::{
     fold::Fold,
@@ -33,10 +36,8 @@ use self::{
 
 /// The store gives a question up after this long; nobody waits longer for a dashboard.
 const EXECUTION_SECONDS_MAX: u32 = 30;
-/// Someone who was seen this recently is live.
+/// Someone who was seen this recently is there now.
 const LIVE_SECONDS: i64 = 5 * 60;
-/// Properties that nobody has sent for so long are not offered: thirteen weeks, the longest range of days that has a name.
-const PROPS_SECONDS: i64 = 91 * 86_400;
 /// Most properties that are offered; a beacon may make up keys of its own.
 const PROPS_MAX: u32 = 1_000;
 
@@ -102,10 +103,10 @@ pub fn live_visitors(site_id: u32, now: Timestamp) -> Statement {
         .param("after", now.as_second().saturating_sub(LIVE_SECONDS).max(0))
 }
 
-/// The keys of the properties that enough visitors' events carry, as `property: String`, those of most visitors first.
-pub fn custom_props(site: &Site, now: Timestamp) -> Statement {
+/// The keys of the properties that enough visitors' events have carried since then, as `property: String`, those of most visitors first.
+pub fn custom_props(site: &Site, since: Timestamp) -> Statement {
     let sql = "-- custom properties\nSELECT arrayJoin(mapKeys(props)) AS property FROM events\n\
-               WHERE site_id = {site:UInt32} AND timestamp > toDateTime({after:UInt32})\n\
+               WHERE site_id = {site:UInt32} AND timestamp >= toDateTime({since:UInt32})\n\
                GROUP BY property HAVING uniqExact(visitor_id) >= {floor:UInt32}\n\
                ORDER BY uniqExact(visitor_id) DESC, property LIMIT {limit:UInt32}";
     // Whoever may read the site may group by a property, and sees all of its values then.
@@ -115,7 +116,7 @@ pub fn custom_props(site: &Site, now: Timestamp) -> Statement {
     };
     limited(Statement::new(sql))
         .param("site", site.id)
-        .param("after", now.as_second().saturating_sub(PROPS_SECONDS).max(0))
+        .param("since", since.as_second().max(0))
         .param("floor", floor)
         .param("limit", PROPS_MAX)
 }

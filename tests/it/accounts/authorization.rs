@@ -80,6 +80,7 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("POST", "/api/v2/paths", About::Site, READERS),
     ("POST", "/api/v2/returning", About::Site, READERS),
     ("POST", "/api/v2/attribution", About::Site, READERS),
+    ("GET", "/api/v2/live", About::Site, READERS),
     ("GET", "/api/v1/stats/realtime/visitors", About::Site, READERS),
     ("GET", "/api/v1/stats/aggregate", About::Site, READERS),
     ("GET", "/api/v1/stats/timeseries", About::Site, READERS),

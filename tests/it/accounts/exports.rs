@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::{Browser, add};
 
 /// The files that Plausible's export has and that we can fill.
-const FILES: [&str; 19] = [
+const FILES: [&str; 20] = [
     "visitors.csv",
     "channels.csv",
     "sources.csv",
@@ -30,6 +30,7 @@ const FILES: [&str; 19] = [
     "operating_systems.csv",
     "operating_system_versions.csv",
     "conversions.csv",
+    "custom_props.csv",
 ];
 
 /// A server with six visitors of `/` and one campaign that a spreadsheet would run.
@@ -39,7 +40,8 @@ async fn visited() -> Passant {
     add(&passant, &["ada@example.com", "--owner"]);
     for visitor in 1..=6 {
         let url = "https://example.com/?utm_campaign=%3DHYPERLINK(%22https%3A%2F%2Fevil.example%22)";
-        let beacon = json!({ "n": "pageview", "u": url, "d": "example.com" });
+        let props = json!({ "=plan": if visitor < 6 { "large" } else { "@small" } });
+        let beacon = json!({ "n": "pageview", "u": url, "d": "example.com", "p": props });
         let from = format!("198.51.{visitor}.7");
         passant.beacon_with(&beacon, &[("x-forwarded-for", &from)]).await;
     }
@@ -67,6 +69,9 @@ async fn the_dashboard_comes_as_files_that_a_spreadsheet_only_shows() {
     assert!(row.ends_with(",6,6,6,1.0,100,0\n"), "{row}");
     assert_eq!(text("conversions.csv"), "name,unique_conversions,total_conversions\nVisit /,6,6\n");
     assert_eq!(text("browsers.csv"), "name,visitors\nFirefox,6\n");
+    let properties =
+        "property,value,visitors,events,percentage\n'=plan,large,5,5,83.33\n'=plan,'@small,1,1,16.67\n";
+    assert_eq!(text("custom_props.csv"), properties);
     let campaigns = text("utm_campaigns.csv");
     assert!(campaigns.contains("\n\"'=HYPERLINK"), "{campaigns}");
     let headers = [("accept", "text/csv"), ("content-type", "application/json")];

@@ -26,8 +26,8 @@ impl Access for OneSite {
 async fn answer(request: HttpRequest<Body>) -> (StatusCode, HeaderMap, Value) {
     let store = Store::new(&Endpoint::Socket("/nowhere/engine.sock".into()), Config::default());
     let clock = || "2026-06-15T12:00:00Z".parse().unwrap();
-    let router =
-        router(QueryState { rollups: Rollups::new(store.clone()), store, access: Arc::new(OneSite), clock });
+    let (rollups, live) = (Rollups::new(store.clone()), Live::default());
+    let router = router(QueryState { rollups, store, access: Arc::new(OneSite), live, clock });
     let response = router.oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
@@ -59,9 +59,11 @@ async fn tells_a_stranger_nothing_about_which_sites_exist() {
     let unknown = answer(query(Some("good"), &QUESTION.replace("example.org", "example.com"))).await;
     assert_eq!(existing.0, StatusCode::UNAUTHORIZED);
     assert_eq!((existing.0, existing.2), (unknown.0, unknown.2));
-    let live = HttpRequest::get("/api/v1/stats/realtime/visitors?site_id=example.com");
-    let live = live.header(header::AUTHORIZATION, "Bearer good").body(Body::empty()).unwrap();
-    assert_eq!(answer(live).await.0, StatusCode::UNAUTHORIZED);
+    for path in ["/api/v1/stats/realtime/visitors", "/api/v2/live"] {
+        let live = HttpRequest::get(format!("{path}?site_id=example.com"));
+        let live = live.header(header::AUTHORIZATION, "Bearer good").body(Body::empty()).unwrap();
+        assert_eq!(answer(live).await.0, StatusCode::UNAUTHORIZED, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Lines of CSV by RFC 4180, with quotes only where a field needs them, and without what a spreadsheet would run.
 
 /// One line, with its end.
-pub(super) fn line(fields: impl Iterator<Item = String>) -> String {
+pub(crate) fn line(fields: impl Iterator<Item = String>) -> String {
     let fields: Vec<_> = fields.map(field).collect();
     format!("{}\r\n", fields.join(","))
 }

@@ -164,7 +164,7 @@ fn attribution(attribution: &Attribution, rows: &str, params: &mut Params) -> St
 }
 
 /// Groups with their visitors and a count, those of too few visitors folded; `within` the first columns and by all.
-fn folded(title: &str, grouped: &str, (within, columns): (usize, usize), order: &str) -> String {
+pub(super) fn folded(title: &str, grouped: &str, (within, columns): (usize, usize), order: &str) -> String {
     let names: Vec<_> = (0..columns).map(|index| format!("d{index}")).collect();
     let grouped = format!("SELECT *, finalizeAggregation(visitor_count) AS people FROM ({grouped})");
     let folded = fold::folded(&grouped, &names, within);

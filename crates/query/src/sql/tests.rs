@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Goal, Request, Site,
+    Filter, Goal, Request, Site,
     explore::{Kind, Question},
     period::Day,
     report::{Rolled, RolledDay},
@@ -76,6 +76,14 @@ fn renders_every_kind_of_exploration() {
         let question = Question::parse(kind, &body, &site(), (now(), None)).unwrap();
         insta::assert_snapshot!(name, shown(&exploration(&question)));
     }
+}
+
+#[test]
+fn renders_the_live_view_of_who_may_read_one_segment() {
+    let within = Filter::parse_all(&json!([["is", "visit:entry_page", ["/"]]])).unwrap();
+    let guest = Site { reader: Reader::Public, within: within.into(), ..site() };
+    let report = crate::live::window(&guest, now()).unwrap();
+    insta::assert_snapshot!("live_view_of_a_segment", shown(&live(&report, now())));
 }
 
 #[test]

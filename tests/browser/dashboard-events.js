@@ -53,6 +53,14 @@ export function shopEvents(now) {
       visit(`${day}-${person}`, at, pages.length > 0 ? pages : ['/'])
     }
   }
+  // How fast the page was for forty of them: for half of them well enough.
+  for (let person = 0; person < 40; person += 1) {
+    const rating = ['good', 'good', 'needs-improvement', 'poor'][person % 4]
+    const at = now - 3 * DAY_MS - person * 60_000
+    const who = { visitor: `fast-${person}`, pathname: '/', hostname: 'shop.test', country: 'DE', browser: 'Chrome', device: 'Desktop' }
+    events.push({ ...who, timestamp: time(at), name: 'pageview' })
+    events.push({ ...who, timestamp: time(at + 9_000), name: 'Web Vitals', props: { lcp: rating, cls: 'good' } })
+  }
   for (let person = 0; person < 6; person += 1) visit(`now-${person}`, now - 60_000 - person * 5_000, ['/now'])
   return events.sort((one, other) => one.timestamp.localeCompare(other.timestamp))
 }

@@ -102,7 +102,7 @@ async function filled(page) {
   await page.locator('.headline .change').first().waitFor()
   await page.waitForFunction(() =>
     document.querySelectorAll('.headline .ghost, .ghosts, .panel .ghost, [aria-busy="true"], .stale').length === 0 &&
-    document.querySelector('.plot canvas, .stage table, .problem') && document.querySelector('.journey svg, .journey table, .journey .nothing'))
+    document.querySelector('.plot canvas, .stage table, .problem') && document.querySelector('.journey svg, .journey table, .journey .nothing, .wide .list :is(.rows, .nothing)'))
 }
 
 const rows = (page, panel) => page.locator(`section.panel:has(h2:text-is("${panel}")) .rows tbody tr`)
@@ -224,12 +224,12 @@ looking('a row filters everything; back, forward, reload and a pasted link show 
 
 looking('a filter is made, changed and removed by hand; one of two may have to hold', {}, async (page) => {
   await page.keyboard.press('/')
-  await page.selectOption('.filter-form .pair select >> nth=0', 'visit:source')
-  await page.selectOption('.filter-form .pair select >> nth=1', 'contains')
+  await page.selectOption('.filter-form select >> nth=0', 'visit:source')
+  await page.selectOption('.filter-form select >> nth=1', 'contains')
   await page.fill('.filter-form input', 'goo')
   await page.keyboard.press('Enter')
   await page.click('.filters > .menu > .menu-button')
-  await page.selectOption('.filter-form .pair select >> nth=0', 'visit:country')
+  await page.selectOption('.filter-form select >> nth=0', 'visit:country')
   await page.fill('.filter-form input', 'FR')
   await page.click('.filter-form button.primary')
   assert.deepEqual(await page.locator('.chip bdi').allInnerTexts(), ['goo', 'France'])
@@ -240,6 +240,39 @@ looking('a filter is made, changed and removed by hand; one of two may have to h
   assert.equal((await headline(page))[0], expected.metrics[0])
   await page.click('.chip .remove >> nth=0')
   assert.deepEqual(await page.locator('.chip bdi').allInnerTexts(), ['France'])
+})
+
+looking('filters are put in groups by keyboard, and stand in the address', {}, async (page) => {
+  await page.keyboard.press('/')
+  await page.getByRole('button', { name: 'Several filters, in groups…' }).press('Enter')
+  const group = (name) => page.getByRole('group', { name, exact: true })
+  await group('Filters').getByLabel('Value 1', { exact: true }).fill('/pricing')
+  await group('Filters').getByRole('button', { name: 'Add group' }).press('Enter')
+  const inner = group('Group 2')
+  await inner.getByLabel('Which of them have to hold').selectOption('none')
+  // Where one begins to type is where the keyboard is.
+  await inner.getByLabel('What to filter on').selectOption('visit:country')
+  await inner.getByLabel('Value 1', { exact: true }).fill('DE')
+  await inner.getByRole('button', { name: 'Add filter' }).press('Enter')
+  assert.equal(await page.evaluate(() => document.activeElement.closest('.filter-fields') !== null), true)
+  await inner.getByLabel('What to filter on').nth(1).selectOption('visit:source')
+  await inner.getByLabel('How to compare').nth(1).selectOption('contains')
+  await inner.getByLabel('Value 1', { exact: true }).nth(1).fill('goo')
+  await inner.getByLabel('Value 1', { exact: true }).nth(1).press('Enter')
+  await page.locator('.builder').waitFor({ state: 'detached' })
+  assert.deepEqual(search(page).getAll('f'), ['is,event:page,/pricing', 'none(is,visit:country,DE;contains,visit:source,goo)'])
+  assert.equal((await page.locator('.chip.group').innerText()).replace(/\s+/g, ' ').trim(), 'not (Country is Germany or Source contains goo)')
+  const neither = ['not', ['or', [['is', 'visit:country', ['DE']], ['contains', 'visit:source', ['goo'], { case_sensitive: false }]]]]
+  const [expected] = await asked({ metrics: ['visitors'], filters: [['is', 'event:page', ['/pricing']], neither] })
+  assert.ok(expected.metrics[0] > 0)
+  assert.equal((await until(() => headline(page), ([visitors]) => visitors === expected.metrics[0]))[0], expected.metrics[0])
+  await page.reload()
+  await page.locator('.chip.group button').first().click()
+  assert.equal(await group('Group 2').getByLabel('Value 1', { exact: true }).first().inputValue(), 'DE')
+  await group('Filters').getByRole('button', { name: 'Remove group 2' }).press('Enter')
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), 'Add filter')
+  await page.getByRole('button', { name: 'Apply' }).press('Enter')
+  assert.deepEqual(search(page).getAll('f'), ['is,event:page,/pricing'])
 })
 
 looking('a segment is chosen, and small groups are shown together with a word on why', {}, async (page) => {
@@ -306,6 +339,22 @@ looking('dragging over the graph zooms in, and so does Enter on a point', {}, as
   assert.equal(await page.locator('.tools label:nth-of-type(2) select').inputValue(), 'hour')
 })
 
+looking('any days are compared with, and stand in the address', { address: `?site=${SHOP}&range=7d` }, async (page) => {
+  const ago = (days) => new Date(Date.parse(`${new Intl.DateTimeFormat('en-CA', { timeZone: ZONE }).format(new Date())}T00:00Z`) - days * 86_400_000).toISOString().slice(0, 10)
+  const days = [ago(40), ago(34)]
+  await page.click('.pickers > .menu > .menu-button')
+  await page.fill('.pickers > .menu input[type=date] >> nth=0', days[0])
+  await page.fill('.pickers > .menu input[type=date] >> nth=1', days[1])
+  await page.click('button:text-is("Compare with these days")')
+  assert.equal(search(page).get('compare'), days.join('..'))
+  const [expected] = await asked({ metrics: ['visitors'], date_range: days })
+  const then = () => page.locator('.headline .then').first().innerText()
+  assert.equal(number(await until(then, (text) => number(text) === expected.metrics[0])), expected.metrics[0])
+  await page.reload()
+  await filled(page)
+  assert.equal(number(await then()), expected.metrics[0])
+})
+
 // ---- details ------------------------------------------------------------------------------------------------------
 
 looking('details are searched, sorted, turned over and saved', {}, async (page) => {
@@ -320,6 +369,10 @@ looking('details are searched, sorted, turned over and saved', {}, async (page) 
   await page.click('dialog th button:has-text("Views")')
   const most = await asked({ metrics: ['pageviews'], dimensions: ['event:page'], pagination: { limit: 1 } })
   assert.equal((await until(names, ([name]) => name === most[0].dimensions[0]))[0], most[0].dimensions[0])
+  await page.click('dialog th button:has-text("Views")')
+  assert.equal(await page.locator('dialog th[aria-sort=ascending]').innerText().then((text) => text.replace(/\W/g, '')), 'Views')
+  const least = await asked({ metrics: ['pageviews'], dimensions: ['event:page'], order_by: [['pageviews', 'asc']], pagination: { limit: 1 } })
+  assert.equal((await until(names, ([name]) => name === least[0].dimensions[0]))[0], least[0].dimensions[0])
   await page.fill('dialog input[type=search]', 'ARTICLE-1')
   const found = await until(names, (found) => found.length < 50)
   assert.ok(found.length > 1 && found.every((name) => name.includes('article-1') || name.startsWith('(fewer')), found.join())
@@ -333,6 +386,70 @@ looking('details are searched, sorted, turned over and saved', {}, async (page) 
   assert.equal(search(page).get('open'), null)
 })
 
+looking('what came beside plain questions has details, too', { address: `?site=${SHOP}&tab.journeys=paths&tab.goals=attribution` }, async (page) => {
+  const told = async (route, body) => {
+    const response = await fetch(`${origin}/api/v2/${route}`, {
+      method: 'POST', headers: { authorization: `Bearer ${token}` }, body: JSON.stringify({ site_id: SHOP, date_range: '28d', ...body })
+    })
+    return (await response.json()).results
+  }
+  const cells = (panel) => page.locator(`section.panel:has(h2:text-is("${panel}")) .rows tbody tr`).first().locator('th, td').allInnerTexts()
+  const [path] = await told('paths', { pages: 3, limit: 1_000 })
+  await rows(page, 'Journeys').first().waitFor()
+  assert.deepEqual(await cells('Journeys'), [path.pages.join(' → '), path.visitors, path.visits].map((cell) => cell.toLocaleString('en-GB')))
+  await page.locator('.choices-row select').first().selectOption('Purchase')
+  const first = { goal: 'Purchase', by: 'visit:source', touch: 'first', within: 'day' }
+  await page.getByLabel('Which visit is credited').selectOption('first')
+  await page.getByLabel('What it is credited to').selectOption('visit:source')
+  const [origin_] = await told('attribution', first)
+  const shown = await until(() => cells('Goals & properties'), ([source]) => source === origin_['visit:source'])
+  assert.deepEqual(shown, [origin_['visit:source'], String(origin_.visitors), String(origin_.conversions)])
+  assert.equal(search(page).get('tab.touch'), 'first')
+  await page.click('button[aria-label="Details of Journeys"]')
+  await page.locator('dialog tbody tr').first().waitFor()
+  await page.fill('dialog input[type=search]', '/ABOUT')
+  const found = await page.locator('dialog tbody th').allInnerTexts()
+  assert.ok(found.length > 0 && found.every((text) => text.includes('/about')), found.join())
+  await page.click('dialog th button:has-text("Visits")')
+  const visits = (await page.locator('dialog tbody td:last-child').allInnerTexts()).map(number)
+  assert.deepEqual(visits, visits.toSorted((one, other) => other - one))
+  const [download] = await Promise.all([page.waitForEvent('download'), page.click('dialog button:text-is("CSV")')])
+  const lines = readFileSync(await download.path(), 'utf8').trimEnd().split('\r\n')
+  assert.equal(lines[0], 'Path,Visitors,Visits')
+  assert.equal(lines.length, found.length + 1)
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Within a day' }).click()
+  const [once] = await told('returning', {})
+  assert.deepEqual((await until(() => cells('Journeys'), ([visits]) => visits === once.visits_per_day)).slice(0, 2), [once.visits_per_day, once.visitors.toLocaleString('en-GB')])
+  assert.match(await page.locator('.note').last().innerText(), /cannot be known/)
+})
+
+looking('web vitals are shown where browsers tell them, and filter', {}, async (page) => {
+  const vitals = page.locator('section.panel:has(h2:text-is("Web vitals"))')
+  const largest = vitals.locator('li', { hasText: 'Largest contentful paint' })
+  assert.match((await largest.innerText()).replace(/\s+/g, ' '), /40 page loads 50.0% good 25.0% to be improved 25.0% poor/)
+  assert.equal(await vitals.locator('li').count(), 2, 'those that are told')
+  await largest.getByRole('button', { name: 'poor' }).click()
+  assert.deepEqual(search(page).getAll('f'), ['is,event:props:lcp,poor'])
+  await page.goto(`${origin}/?site=${HOSTILE_SITE}`)
+  await filled(page)
+  assert.equal(await vitals.count(), 0)
+})
+
+looking('the dashboard is saved as files, and what breaks off is not', { address: `?site=${SHOP}&open=export`, wait: false }, async (page) => {
+  const save = page.getByRole('button', { name: 'Save The dashboard' })
+  const [download] = await Promise.all([page.waitForEvent('download'), save.click()])
+  const bytes = readFileSync(await download.path())
+  assert.equal(bytes.subarray(0, 2).toString(), 'PK')
+  assert.ok(bytes.includes('custom_props.csv') && bytes.includes('property,value,visitors,events,percentage'))
+  assert.match(download.suggestedFilename(), /^shop\.test-dashboard-28d\.zip$/)
+  await page.locator('.exports [role=status]', { hasText: /^Saved, / }).waitFor()
+  assert.equal(await page.getByRole('button', { name: 'Save All events' }).count(), 0, 'for admins alone')
+  await page.route('**/api/v2/export', (route) => route.fulfill({ body: 'PK', headers: { 'content-type': 'application/zip', 'content-length': '2000' } }))
+  await save.click()
+  await page.locator('.exports .error', { hasText: /broke off/ }).waitFor()
+}, [/ERR_CONTENT_LENGTH_MISMATCH/])
+
 looking('the live view shows the last half hour', { address: `?site=${SHOP}&open=live`, wait: false }, async (page) => {
   await page.locator('.live-numbers').waitFor()
   const shown = await page.locator('.live-numbers dd').allInnerTexts()
@@ -341,6 +458,35 @@ looking('the live view shows the last half hour', { address: `?site=${SHOP}&open
   assert.equal(number(shown[1]), expected.metrics[0])
   assert.match(await page.locator('.live-lists').innerText(), /Pages[^]*\/now/)
 })
+
+const see = (site, pathname) => fetch(`${origin}/api/event`, {
+  method: 'POST',
+  headers: { 'user-agent': USER_AGENT, 'content-type': 'text/plain' },
+  body: JSON.stringify({ n: 'pageview', u: `https://${site}${pathname}`, d: site })
+})
+
+looking('the live view changes by itself, and takes one request', { address: `?site=${HOSTILE_SITE}&open=live`, wait: false }, async (page) => {
+  let requests = 0
+  page.on('request', (request) => { if (request.url().includes('/live')) requests += 1 })
+  await page.locator('.live-numbers').waitFor()
+  assert.match(await page.locator('dialog').innerText(), /changes by itself/)
+  const views = async () => number(await page.locator('.live-numbers dd').last().innerText())
+  const before = await views()
+  assert.equal((await see(HOSTILE_SITE, '/fresh')).status, 202)
+  assert.equal(await until(views, (views) => views > before), before + 1)
+  await page.locator('.live-lists', { hasText: '/fresh' }).waitFor()
+  assert.ok(requests <= 1, `${requests} requests`)
+})
+
+looking('without a stream the live view is asked for again and again', { wait: false }, async (page) => {
+  await page.route('**/api/v2/live?*', (route) =>
+    route.request().headers()['accept'] === 'text/event-stream' ? route.fulfill({ status: 404, body: '{}' }) : route.continue())
+  await page.reload()
+  await page.click('.live')
+  await page.locator('dialog', { hasText: 'Asked anew every 5 seconds' }).waitFor()
+  const again = page.waitForResponse((response) => response.url().includes('/api/v2/live') && response.ok())
+  assert.ok((await (await again).json()).visitors >= 6)
+}, [/404/])
 
 // ---- the first visit ----------------------------------------------------------------------------------------------
 
@@ -445,7 +591,9 @@ looking('what visitors send is text and nothing else, in every view', { address:
   const views = ['tab.sources=sources', 'tab.sources=referrers', 'tab.pages=entry', 'tab.pages=exit', 'tab.pages=hostnames',
     'tab.locations=countries', 'tab.devices=languages', 'tab.devices=browser_versions', 'tab.goals=props&property=note',
     ...['campaign', 'source', 'medium', 'content', 'term'].map((utm) => `tab.sources=utm_${utm}`),
-    'open=top', 'open=referrers', 'open=goals', 'open=live']
+    'tab.journeys=paths', 'tab.journeys=returning', 'tab.goals=attribution&tab.origin=visit:source&tab.touch=first',
+    'open=top', 'open=referrers', 'open=goals', 'open=live', 'open=filters', 'open=export',
+    'open=paths', 'open=journeys', 'open=funnel', 'open=attribution&tab.goals=attribution&tab.origin=visit:source']
   await harmless('the overview')
   assert.ok((await names(page, 'Pages')).some((name) => name.includes(HOSTILE[0])), 'it is shown as it is')
   for (const view of views) {
@@ -454,7 +602,7 @@ looking('what visitors send is text and nothing else, in every view', { address:
       dispatchEvent(new PopStateEvent('popstate'))
     }, view)
     await filled(page)
-    if (view.startsWith('open')) await page.locator('dialog :is(.rows, .live-lists)').waitFor()
+    if (view.startsWith('open')) await page.locator('dialog :is(.rows, .live-lists, .builder, .exports, .nothing)').waitFor()
     await harmless(view)
   }
   // In the address, too, as a link that somebody was sent.
@@ -466,8 +614,37 @@ looking('what visitors send is text and nothing else, in every view', { address:
     assert.equal(await page.locator('.chip bdi').innerText(), text)
     await page.click('.filters > .menu > .menu-button')
     await harmless(text)
+    query.set('f', `none(is,event:page,${text.replace(/[\\,();]/g, '\\$&')};is,visit:source,x)`)
+    query.set('open', 'filters')
+    await page.goto(`${origin}/?${query}`)
+    await page.locator('.builder').waitFor()
+    assert.equal(await page.locator('.chip bdi').first().innerText(), text)
+    await harmless(`${text} in a group`)
   }
 })
+
+// ---- colours -----------------------------------------------------------------------------------------------------
+
+looking('colours are chosen, remembered by this browser alone, and there before anything is drawn', { colorScheme: 'light' }, async (page, context) => {
+  const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor)
+  const [light, dark] = ['rgb(245, 244, 239)', 'rgb(17, 21, 20)']
+  assert.equal(await paper(), light)
+  await page.selectOption('.theme select', 'dark')
+  assert.equal(await paper(), dark)
+  // Before the dashboard itself runs: its script never comes.
+  await page.route('**/assets/index-*.js', (route) => route.abort())
+  await page.goto(`${origin}/?site=${SHOP}`)
+  assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), 'dark')
+  assert.equal(await paper(), dark)
+  assert.deepEqual(await context.cookies(), [])
+  await page.goto(`${origin}/?site=${SHOP}&theme=light`)
+  assert.equal(await paper(), light, 'what the address says goes first')
+  await page.unroute('**/assets/index-*.js')
+  await page.goto(`${origin}/?site=${SHOP}`)
+  await filled(page)
+  await page.selectOption('.theme select', '')
+  assert.equal(await paper(), light)
+}, [/ERR_FAILED/])
 
 // ---- looks --------------------------------------------------------------------------------------------------------
 
@@ -499,6 +676,23 @@ for (const colorScheme of ['light', 'dark']) {
     await page.click('.live')
     await page.locator('.live-numbers').waitFor()
     await see('dialog-live')
+    await page.keyboard.press('Escape')
+    await page.locator('dialog').waitFor({ state: 'detached' })
+    await page.goto(`${origin}/?site=${SHOP}&tab.journeys=paths&tab.goals=attribution&f=is,event:page,/pricing&f=none(is,visit:country,DE;any(is,visit:source,Google;is,visit:os,Linux))`)
+    await filled(page)
+    await rows(page, 'Journeys').first().waitFor()
+    await see('groups')
+    await page.locator('.chip.group button').first().click()
+    await page.locator('.builder').waitFor()
+    await see('dialog-filters')
+    await page.keyboard.press('Escape')
+    await page.click('.filters > .link:text-is("Export")')
+    await page.locator('.exports').waitFor()
+    await see('dialog-export')
+    await page.keyboard.press('Escape')
+    await page.click('button[aria-label="Details of Journeys"]')
+    await page.locator('dialog tbody tr').first().waitFor()
+    await see('dialog-paths')
     await page.keyboard.press('Escape')
     await page.keyboard.press('?')
     await see('dialog-help')

@@ -1,10 +1,11 @@
 // What the whole page shares: who asks, which sites there are, what is looked at, and what time it is.
 
 import { Client, Refused, wordsFor } from "./api/client.ts";
+import { Live } from "./live.svelte.ts";
 import type { Annotation, Dimension, Filter, Funnel, Goal, Metric, Question, Role, Segment, Session, Site } from "./api/types.ts";
-import { askedFilters, narrowsToGoals } from "./model/filters.ts";
+import { askedFilters, leaves, narrowsToGoals } from "./model/filters.ts";
 import { askedRange, intervalsOf, isOpen, siteTime, type Interval } from "./model/period.ts";
-import { formatView, HOME, parseView, type View } from "./model/view.ts";
+import { askedComparison, formatView, HOME, parseView, type View } from "./model/view.ts";
 
 const TOKEN_KEY = "passant.token";
 const CLOCK_MS = 30_000;
@@ -29,6 +30,7 @@ const NOTHING: Definitions = { known: false, goals: [], funnels: [], segments: [
 
 class Dashboard {
   readonly client = new Client();
+  readonly live = new Live(this.client);
   phase: Phase = $state("starting");
   problem = $state("");
   /** What a link carried. */
@@ -64,7 +66,7 @@ class Dashboard {
     this.defined.goals.some(
       (goal) =>
         goal.currency !== null &&
-        this.view.clauses.some(({ dimension, values }) => dimension === "event:goal" && values.includes(goal.display_name)),
+        leaves(this.view.clauses).some(({ dimension, values }) => dimension === "event:goal" && values.includes(goal.display_name)),
     ),
   );
   /** Whether settings are looked at in the place of numbers. */
@@ -73,6 +75,8 @@ class Dashboard {
   role: Role | null = $derived(this.session?.sites.find(({ domain }) => domain === this.site?.domain)?.role ?? null);
   /** Whether this reader may define segments. */
   mayDefine = $derived(this.role !== null && this.role !== "viewer");
+  /** Whether this reader may have every event. */
+  mayExport = $derived(this.role === "owner" || this.role === "admin");
 
   /** Finds out who asks, then which sites they may see. */
   async start(): Promise<void> {
@@ -233,10 +237,7 @@ class Dashboard {
   comparison = $derived(
     this.view.compare === "none" || (this.view.range.kind === "named" && this.view.range.name === "all")
       ? undefined
-      : {
-          mode: this.view.compare === "year" ? ("year_over_year" as const) : ("previous_period" as const),
-          match_day_of_week: this.view.weekdays,
-        },
+      : { ...askedComparison(this.view.compare), match_day_of_week: this.view.weekdays },
   );
 
   private tick(): void {

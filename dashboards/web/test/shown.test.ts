@@ -25,6 +25,11 @@ test("numbers are as long as they need to be, in the reader's language", () => {
   assert.equal(english.change("bounce_rate", 1.5), "1.5 pts");
 });
 
+test("sizes are told in the unit that fits", () => {
+  assert.equal(english.bytes(1_234), "1.2 kB");
+  assert.equal(english.bytes(12_345_678), "12.3 MB");
+});
+
 test("codes get names, and what is no code stays as it is", () => {
   assert.equal(english.country("DE"), "Germany");
   assert.equal(german.country("DE"), "Deutschland");

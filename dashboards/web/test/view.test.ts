@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askedFilters, formatClause, parseClause, toggled, type Clause } from "../src/model/filters.ts";
+import { askedFilters, formatCondition, parseCondition, tidied, toggled, type Clause, type Condition } from "../src/model/filters.ts";
 import { named } from "../src/model/period.ts";
 import { formatView, HOME, parseView, type View } from "../src/model/view.ts";
 
@@ -10,7 +10,7 @@ test("a view reads back as it was written", () => {
   const view: View = {
     site: "example.com",
     range: named("91d"),
-    compare: "year",
+    compare: { from: "2026-01-01", to: "2026-01-31" },
     weekdays: true,
     metric: "bounce_rate",
     interval: "week",
@@ -18,6 +18,7 @@ test("a view reads back as it was written", () => {
       { operator: "is", dimension: "visit:source", values: ["Google", "Bing"] },
       { operator: "contains_not", dimension: "event:props:plan,tier", values: HOSTILE },
       { operator: "is", dimension: "segment", values: ["3"] },
+      { join: "none", of: [{ operator: "is", dimension: "event:page", values: HOSTILE }] },
     ],
     match: "any",
     tabs: { pages: "entry", sources: "utm_term" },
@@ -26,6 +27,8 @@ test("a view reads back as it was written", () => {
     journey: "from:/blog/**",
     open: "countries",
     settings: "goals",
+    theme: "dark",
+    embed: "12",
   };
   assert.deepEqual(parseView(formatView(view)), view);
 });
@@ -41,15 +44,54 @@ test("an address is readable", () => {
 });
 
 test("what cannot be read is the usual", () => {
-  const view = parseView("?range=tomorrow&metric=toString&compare=x&interval=year&f=is&f=is,event:page&f=like,event:page,/&f=is,secret,x&f=is,segment,abc");
+  const view = parseView("?range=tomorrow&metric=toString&compare=2026-02-30..2026-03-01&theme=pink&interval=year&f=is&f=is,event:page&f=like,event:page,/&f=is,secret,x&f=is,segment,abc");
   assert.deepEqual(view, HOME);
 });
 
 test("a clause survives whatever a visitor may have sent", () => {
   for (const value of HOSTILE) {
     const clause: Clause = { operator: "is", dimension: "event:page", values: [value, "/"] };
-    assert.deepEqual(parseClause(formatClause(clause)), clause);
+    assert.deepEqual(parseCondition(formatCondition(clause)), clause);
   }
+});
+
+const one = (dimension: string, ...values: string[]): Clause => ({ operator: "is", dimension, values });
+
+test("groups of filters, one within another, survive in an address", () => {
+  const inner: Condition = { join: "none", of: [one("visit:country", "DE"), one("event:page", ...HOSTILE, "any(", ");(")] };
+  const group: Condition = { join: "any", of: [one("visit:source", "Google (ads)"), inner, one("segment", "7")] };
+  assert.equal(formatCondition({ join: "any", of: [one("visit:os", "a;b"), one("visit:os", "c")] }), "any(is,visit:os,a\\;b;is,visit:os,c)");
+  assert.deepEqual(parseCondition(formatCondition(group)), group);
+  assert.deepEqual(parseView(formatView({ ...HOME, clauses: [group] })).clauses, [group]);
+});
+
+test("what is no group is none", () => {
+  const deep = (depth: number): string => (depth === 0 ? "is,visit:os,a" : `all(${deep(depth - 1)})`);
+  for (const text of ["any(", "any()", "any(is,visit:os,a", "any(is,visit:os,a))", "any(is,visit:os,a)x", "any(;)", "some(is,visit:os,a)", "any(is,visit:os)", deep(5), "all(".repeat(50_000)]) {
+    assert.equal(parseCondition(text), null, text.slice(0, 40));
+  }
+  assert.ok(parseCondition(deep(4)));
+});
+
+test("groups are asked as the API nests them", () => {
+  const clauses: Condition[] = [
+    { join: "any", of: [one("visit:os", "a"), { join: "all", of: [one("visit:os", "b"), one("visit:os", "c")] }] },
+    { join: "none", of: [one("visit:os", "d")] },
+  ];
+  const is = (value: string) => ["is", "visit:os", [value]];
+  assert.deepEqual(askedFilters(clauses, "all"), [
+    ["or", [is("a"), ["and", [is("b"), is("c")]]]],
+    ["not", ["or", [is("d")]]],
+  ]);
+});
+
+test("what was left open falls out of the filters", () => {
+  const open = one("event:page", "");
+  assert.deepEqual(tidied([open, { join: "any", of: [open, { join: "all", of: [open] }] }]), []);
+  assert.deepEqual(tidied([{ join: "any", of: [one("visit:os", " a ", ""), open] }]), [one("visit:os", "a")]);
+  const none: Condition = { join: "none", of: [one("visit:os", "a")] };
+  assert.deepEqual(tidied([none, one("segment", "3")]), [none, one("segment", "3")]);
+  assert.deepEqual(tidied([{ operator: "matches", dimension: "event:goal", values: ["a"] }]), [one("event:goal", "a")]);
 });
 
 test("filters are asked as the API reads them", () => {
@@ -71,5 +113,5 @@ test("a row that is picked again is let go", () => {
   const once = toggled([other], [{ dimension: "visit:os", value: "Linux" }]);
   assert.deepEqual(once, [other, { operator: "is", dimension: "visit:os", values: ["Linux"] }]);
   assert.deepEqual(toggled(once, [{ dimension: "visit:os", value: "Linux" }]), [other]);
-  assert.deepEqual(toggled(once, [{ dimension: "visit:os", value: "Android" }])[1]?.values, ["Android"]);
+  assert.deepEqual(toggled(once, [{ dimension: "visit:os", value: "Android" }])[1], one("visit:os", "Android"));
 });

@@ -2,6 +2,7 @@
 //
 // A busy or absent store is asked once more; what still fails is thrown with words that can be shown.
 
+import { EventReader } from "../model/events.ts";
 import type {
   Annotation,
   Answer,
@@ -9,9 +10,13 @@ import type {
   Funnel,
   FunnelStep,
   Goal,
+  LiveView,
   Move,
+  Origin,
+  Path,
   Properties,
   Question,
+  Returning,
   Script,
   Segment,
   Session,
@@ -46,6 +51,12 @@ export interface Shared {
   site: { domain: string; timezone: string };
 }
 
+/** Where a file is, and what is asked of it. */
+export interface FileAsked {
+  path: string;
+  body?: unknown;
+}
+
 export interface Call {
   method?: "GET" | "POST" | "PUT" | "DELETE";
   body?: unknown;
@@ -56,6 +67,9 @@ export interface Call {
 const UNKNOWN_ASKER = 401;
 const BUSY = 503;
 const PATIENCE_MS = 5_000;
+const LIVE = "/api/v2/live?site_id=";
+/** A stream says something every five seconds. */
+const SILENCE_MS = 20_000;
 
 export class Client {
   token: string | null = null;
@@ -138,6 +152,11 @@ export class Client {
     return this.json("/api/v2/query", { method: "POST", body: question, signal });
   }
 
+  /** A file, as far as the head of its answer. */
+  export(what: FileAsked, signal: AbortSignal): Promise<Response> {
+    return this.answered(what.path, { method: what.body ? "POST" : "GET", body: what.body, accept: "*/*", signal });
+  }
+
   async csv(question: Question): Promise<Blob> {
     const response = await this.send("/api/v2/query", { method: "POST", body: question, accept: "text/csv" });
     return (await this.read(response)).blob();
@@ -151,9 +170,44 @@ export class Client {
     return this.json("/api/v2/journeys", { method: "POST", body: question, signal });
   }
 
-  /** Null where it is too few to be told. */
-  live(site: string, signal?: AbortSignal): Promise<number | null> {
-    return this.json(`/api/v1/stats/realtime/visitors?site_id=${encodeURIComponent(site)}`, { signal });
+  paths(question: unknown, signal?: AbortSignal): Promise<Exploration<Path>> {
+    return this.json("/api/v2/paths", { method: "POST", body: question, signal });
+  }
+
+  returning(question: unknown, signal?: AbortSignal): Promise<Exploration<Returning>> {
+    return this.json("/api/v2/returning", { method: "POST", body: question, signal });
+  }
+
+  attribution(question: unknown, signal?: AbortSignal): Promise<Exploration<Origin>> {
+    return this.json("/api/v2/attribution", { method: "POST", body: question, signal });
+  }
+
+  liveView(site: string, signal: AbortSignal): Promise<LiveView> {
+    return this.json(LIVE + encodeURIComponent(site), { signal });
+  }
+
+  /**
+   * Hands over the live view whenever it has changed, until the server ends the stream; returns how long to wait then,
+   * in milliseconds. A stream that stays silent counts as broken: something on the way may be holding it back.
+   */
+  async watch(site: string, each: (view: LiveView) => void, signal: AbortSignal): Promise<number> {
+    const silent = new AbortController();
+    let timer = setTimeout(() => silent.abort(), SILENCE_MS);
+    try {
+      const call = { accept: "text/event-stream", signal: AbortSignal.any([signal, silent.signal]) };
+      const response = await this.answered(LIVE + encodeURIComponent(site), call);
+      const pieces = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      const events = new EventReader();
+      for (;;) {
+        const { done = true, value = "" } = (await pieces?.read()) ?? {};
+        if (done) return events.retry ?? SILENCE_MS;
+        clearTimeout(timer);
+        timer = setTimeout(() => silent.abort(), SILENCE_MS);
+        for (const data of events.read(value)) each(JSON.parse(data) as LiveView);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   // ---- the wire ----
@@ -164,9 +218,13 @@ export class Client {
   }
 
   async json<T>(path: string, call: Call): Promise<T> {
+    return (await this.answered(path, call)).json() as Promise<T>;
+  }
+
+  private async answered(path: string, call: Call): Promise<Response> {
     const response = await this.patiently(path, call);
     if (response.status === UNKNOWN_ASKER) this.onrefused();
-    return (await this.read(response)).json() as Promise<T>;
+    return this.read(response);
   }
 
   private async patiently(path: string, call: Call): Promise<Response> {

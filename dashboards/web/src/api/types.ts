@@ -14,6 +14,12 @@ export type Meta = Stats["schemas"]["Meta"];
 export type Answer = Stats["schemas"]["Answer"];
 export type FunnelStep = Stats["schemas"]["FunnelStep"];
 export type Properties = Stats["schemas"]["Properties"];
+export type LiveView = Stats["schemas"]["LiveView"];
+export type LiveGroup = Stats["schemas"]["LiveGroup"];
+export type Path = Stats["schemas"]["Path"];
+export type Returning = Stats["schemas"]["Returning"];
+/** The origin itself stands under the name of its dimension. */
+export type Origin = Stats["schemas"]["Origin"] & Record<string, unknown>;
 export type Move = Stats["schemas"]["Move"];
 
 export type Site = Sites["schemas"]["Site"];
@@ -44,7 +50,8 @@ export type Filter =
   | [Operator, string, string[]]
   | [Operator, string, string[], { case_sensitive: boolean }]
   | ["is", "segment", number[]]
-  | ["or", Filter[]];
+  | ["and" | "or", Filter[]]
+  | ["not", Filter];
 
 /** A question, with the parts that the description leaves open spelt out. */
 export type Question = Omit<Stats["schemas"]["Question"], "dimensions" | "filters" | "order_by"> & {

@@ -59,6 +59,11 @@ export class Formats {
     }
   }
 
+  bytes(count: number): string {
+    const [unit, size] = count < 1_000_000 ? ["kilobyte", 1_000] : ["megabyte", 1_000_000];
+    return new Intl.NumberFormat(this.locale, { style: "unit", unit, maximumFractionDigits: 1 }).format(count / size);
+  }
+
   count(value: number): string {
     return this.whole.format(value);
   }

@@ -1,7 +1,7 @@
 // The metrics as the dashboard shows them: one row each, and which of them a headline has under the filters.
 
 import type { Metric } from "../api/types.ts";
-import { narrowsToGoals, narrowsToPages, type Clause } from "./filters.ts";
+import { narrowsToGoals, narrowsToPages, type Condition } from "./filters.ts";
 
 /** A percent is whole; a share has a tenth, so that a column of them lines up. */
 export type Form = "count" | "decimal" | "percent" | "share" | "seconds" | "money";
@@ -50,19 +50,19 @@ const OF_GOALS: Metric[] = ["visitors", "events", "conversion_rate", "visits", "
 const OF_REVENUE: Metric[] = ["visitors", "events", "conversion_rate", "total_revenue", "average_revenue", "visits"];
 
 /** The six numbers on top. */
-export function headline(clauses: Clause[], hasRevenue: boolean): Metric[] {
+export function headline(clauses: Condition[], hasRevenue: boolean): Metric[] {
   if (narrowsToGoals(clauses)) return hasRevenue ? OF_REVENUE : OF_GOALS;
   return narrowsToPages(clauses) ? OF_PAGES : USUAL;
 }
 
 /** What the graph can show: the headline, and what else means something under the filters. */
-export function graphable(clauses: Clause[], hasRevenue: boolean): Metric[] {
+export function graphable(clauses: Condition[], hasRevenue: boolean): Metric[] {
   const more: Metric[] = narrowsToGoals(clauses) ? ["pageviews"] : ["events"];
   return [...new Set([...headline(clauses, hasRevenue), ...more])];
 }
 
 /** What a metric is called where goals are filtered on: then visitors are those who met one. */
-export function labelOf(metric: Metric, clauses: Clause[]): string {
+export function labelOf(metric: Metric, clauses: Condition[]): string {
   if (narrowsToGoals(clauses) && metric === "visitors") return "Converted visitors";
   if (narrowsToGoals(clauses) && metric === "events") return "Conversions";
   return METRICS[metric].label;

@@ -35,6 +35,8 @@ COPY runtime/package.json runtime/package-lock.json runtime/.npmrc ./
 RUN npm ci --ignore-scripts
 
 FROM debian:bookworm-slim
+# The authorities by which a sign-in provider is trusted.
+RUN apt-get update -q && apt-get install -qy --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN groupadd --gid 10001 passant \
     && useradd --uid 10001 --gid passant --no-create-home --home-dir /var/lib/passant --shell /usr/sbin/nologin passant \
     && install -d -o passant -g passant -m 0700 /var/lib/passant

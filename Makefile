@@ -183,7 +183,7 @@ setup-clients: $(CLIENTS)/node.stamp
 	fi
 
 $(CLIENTS)/node.stamp: tests/clients/package.json tests/clients/package-lock.json
-	$(call say,installing @clickhouse/client for the tests: npm ci in tests/clients/)
+	$(call say,installing a client of ClickHouse and a sign-in provider for the tests: npm ci in tests/clients/)
 	@mkdir -p $(CLIENTS)
 	@cd tests/clients && $(NPM) ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	@touch $@
@@ -210,10 +210,10 @@ $(BROWSER_TOOLS): tests/browser/package.json tests/browser/package-lock.json
 		&& tar -xzOf $(UMAMI) package/src/tracker/index.js > umami-tracker.js && rm $(UMAMI)
 	@touch $@
 
-test-browser: build setup-test $(BROWSER_TOOLS) ## the website script and the dashboard in a real browser, against a real server
+test-browser: build setup-test $(BROWSER_TOOLS) $(CLIENTS)/node.stamp ## the website script and the dashboard in a real browser, against a real server
 	@if [ -x "$(CHROMIUM)" ]; then \
 		printf '==> %s\n' 'running the tests in a browser'; \
-		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js dashboard.test.js settings.test.js; \
+		cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) --test browser.test.js dashboard.test.js settings.test.js sign-in.test.js; \
 	else \
 		printf '==> %s\n' 'SKIPPED: nothing is tested in a browser (no $(CHROMIUM); Debian: apt-get install chromium)'; \
 	fi

@@ -7,6 +7,7 @@ mod people;
 mod secrets;
 mod sharing;
 mod signing_in;
+mod single_sign_on;
 
 use http::Method;
 use passant_tests::{Answer, HttpClient, Passant};

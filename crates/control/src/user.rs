@@ -22,8 +22,10 @@ pub struct User {
     pub name: String,
     /// Whether they are an owner, who may do everything.
     pub is_owner: bool,
-    /// Whether they have chosen a password; until then they are invited, and cannot sign in.
+    /// Whether they have chosen a password; who has neither that nor an identity is invited, and cannot sign in.
     pub has_password: bool,
+    /// Whether they have signed in by a provider.
+    pub has_identity: bool,
     /// Whether a code of their device is asked for, too.
     pub has_two_factor: bool,
     /// When the account was made.
@@ -42,7 +44,8 @@ pub struct NewUser {
 }
 
 const EMAIL_BYTES_MAX: usize = 254;
-const COLUMNS: &str = "id, email, name, is_owner, password IS NOT NULL, totp_confirmed, created_at";
+const COLUMNS: &str = "id, email, name, is_owner, password IS NOT NULL, totp_confirmed, created_at,
+    EXISTS (SELECT 1 FROM identities WHERE user_id = users.id)";
 
 impl Control {
     /// All accounts, by e-mail address.
@@ -240,6 +243,7 @@ fn from_row(row: &Row) -> Result<User> {
         has_password: row.get(4)?,
         has_two_factor: row.get(5)?,
         created_at: row.get(6)?,
+        has_identity: row.get(7)?,
     })
 }
 

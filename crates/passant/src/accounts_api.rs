@@ -10,6 +10,7 @@ mod openapi;
 mod reply;
 mod session;
 mod share;
+mod sign_in;
 mod token;
 mod user;
 
@@ -26,9 +27,10 @@ use tokio::sync::Semaphore;
 
 use crate::authority::{Authority, Credentials};
 use crate::call::{Call, Origin};
+use crate::oidc::Provider;
 use crate::refusal::Refusal;
 
-use self::reply::Reply;
+use self::reply::{Cookie, Reply};
 
 pub(crate) use self::link::{base_url, password_link, setup_link};
 
@@ -49,6 +51,8 @@ pub(crate) struct AccountsApi {
     config: passant_control::Config,
     /// Where people reach the dashboard.
     base_url: String,
+    /// By whom people may sign in besides.
+    provider: Option<Provider>,
     throttle: crate::throttle::Throttle,
     /// Each hash of a password takes 19 MiB and a core for a while.
     hashing: Semaphore,
@@ -70,9 +74,17 @@ const HASHES_MAX: usize = 2;
 
 /// Every route.
 fn table() -> impl Iterator<Item = &'static Route> {
-    [session::ROUTES, account::ROUTES, user::ROUTES, member::ROUTES, token::ROUTES, share::ROUTES]
-        .into_iter()
-        .flatten()
+    [
+        session::ROUTES,
+        sign_in::ROUTES,
+        account::ROUTES,
+        user::ROUTES,
+        member::ROUTES,
+        token::ROUTES,
+        share::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The description of the routes.
@@ -95,7 +107,12 @@ pub(crate) fn router(api: AccountsApi) -> Router {
 impl AccountsApi {
     pub(crate) fn new(authority: Authority, config: passant_control::Config, base_url: String) -> Self {
         let (throttle, hashing) = (crate::throttle::Throttle::new(), Semaphore::new(HASHES_MAX));
-        Self { authority, config, base_url, throttle, hashing }
+        Self { authority, config, base_url, provider: None, throttle, hashing }
+    }
+
+    /// The same, with a provider by whom people may sign in besides.
+    pub(crate) fn with_provider(self, provider: Option<Provider>) -> Self {
+        Self { provider, ..self }
     }
 
     pub(crate) fn authority(&self) -> &Authority {

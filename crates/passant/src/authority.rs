@@ -50,9 +50,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 /// The secret in the session's cookie, if there is one.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
+    cookie(headers, SESSION_COOKIE)
+}
+
+/// The value of a cookie of ours, if there is one.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(name, _)| *name == SESSION_COOKIE).map(|(_, secret)| secret)
+    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 impl Authority {

@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use passant_ingest::AddressPrefix;
 
-use crate::authority::Credentials;
+use crate::authority::{Credentials, cookie};
+use crate::oidc::ATTEMPT_COOKIE;
 use crate::parameters::Parameters;
 use crate::refusal::Refusal;
 use crate::same_origin;
@@ -21,6 +22,8 @@ pub(crate) struct Call {
     /// What is left of the client's address.
     pub(crate) prefix: Option<AddressPrefix>,
     pub(crate) origin: Origin,
+    /// What its browser keeps of an attempt to sign in by the provider.
+    pub(crate) attempt: Option<String>,
 }
 
 /// Whose page sent it.
@@ -64,6 +67,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             path,
             prefix: head.extensions.get::<AddressPrefix>().copied(),
             origin: origin(&head.method, &head.headers),
+            attempt: cookie(&head.headers, ATTEMPT_COOKIE).map(str::to_owned),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use passant_store::Endpoint;
 use serde::Deserialize;
 
+use crate::oidc;
 use crate::public::EVENT_PATH;
 use crate::script::SCRIPT_PATH;
 
@@ -21,6 +22,8 @@ pub(crate) struct Config {
     pub(crate) engine: passant_engine::Config,
     pub(crate) query: passant_store::ReadConfig,
     pub(crate) accounts: passant_control::Config,
+    /// By whom people may sign in besides by password.
+    pub(crate) oidc: Option<oidc::Config>,
 }
 
 /// The `[serve]` section.
@@ -134,6 +137,9 @@ impl Config {
         self.ingest.check().map_err(|error| refused(&error))?;
         self.tracker.check()?;
         self.accounts.check().map_err(|error| refused(&error))?;
+        if let Some(oidc) = &self.oidc {
+            oidc.check(self.accounts.base_url.as_deref()).map_err(ConfigError)?;
+        }
         if let Some(url) = &self.store.url {
             Endpoint::from_url(url).map_err(|error| refused(&error))?;
         }

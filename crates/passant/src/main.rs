@@ -30,6 +30,7 @@ mod export_api;
 mod fail_points;
 mod ground;
 mod log;
+mod oidc;
 mod page;
 mod parameters;
 mod progress;

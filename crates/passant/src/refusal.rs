@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use passant_control::Error;
 use serde_json::json;
 
+use crate::oidc::Failure;
+
 /// Why something is not done.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -36,6 +38,8 @@ pub(crate) enum Refusal {
     TooMany(Duration),
     /// As much of this is under way as may be.
     Busy,
+    /// The sign-in provider cannot be asked now.
+    SignIn(Failure),
     /// A page of another site made the browser send it.
     Foreign,
     /// A link that works once was used or is too old.
@@ -86,6 +90,10 @@ impl Refusal {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Other exports are under way; try again when they have ended".to_owned(),
             ),
+            Self::SignIn(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The sign-in provider cannot be reached now; try again, or sign in by password".to_owned(),
+            ),
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
                 "Only pages of this server may do this: expected Sec-Fetch-Site: same-origin, or its Origin"
@@ -133,7 +141,7 @@ impl IntoResponse for Refusal {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(seconds(wait)))),
-            Self::Busy => Some((RETRY_AFTER, HeaderValue::from(BUSY_SECONDS))),
+            Self::Busy | Self::SignIn(_) => Some((RETRY_AFTER, HeaderValue::from(BUSY_SECONDS))),
             Self::Bad(_)
             | Self::UnknownSite
             | Self::Unknown(_)
@@ -151,7 +159,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// Exports take minutes rather than seconds.
+/// Exports take minutes rather than seconds, and so do providers that are away.
 const BUSY_SECONDS: u64 = 30;
 
 /// Whole seconds, at least one.

@@ -45,6 +45,7 @@ use crate::engine_child::{EnginePlan, Words};
 use crate::erase;
 use crate::export_api;
 use crate::ground;
+use crate::oidc::Provider;
 use crate::page;
 use crate::public::{Clients, EVENT_PATH, Public};
 use crate::same_origin;
@@ -127,7 +128,10 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         clock: ground::now,
         session_limits: config.accounts.session_limits(),
     };
-    let accounts = AccountsApi::new(authority, config.accounts.clone(), base_url.clone());
+    let provider = config.oidc.clone().filter(|_| options.role != Role::Ingest);
+    let provider = provider.map(|oidc| Provider::open(oidc, &base_url)).transpose()?;
+    let accounts =
+        AccountsApi::new(authority, config.accounts.clone(), base_url.clone()).with_provider(provider);
     let served = Arc::new(Public {
         collector: ingest.as_ref().map(|ingest| ingest.collector.clone()),
         event_path: Some(config.tracker.event_path.clone()).filter(|path| path != EVENT_PATH),

@@ -52,18 +52,29 @@ impl Throttle {
         prefix: Option<AddressPrefix>,
         now: Timestamp,
     ) -> Result<(), Duration> {
-        if let Some(prefix) = prefix {
-            self.prefixes.take(prefix, now)?;
-        }
+        self.attempt_by(prefix, now)?;
         self.accounts.take(key(email), now)
+    }
+
+    /// Takes one attempt by this prefix, on an account that is not known yet.
+    ///
+    /// # Errors
+    /// The time until there is one again.
+    pub(crate) fn attempt_by(&self, prefix: Option<AddressPrefix>, now: Timestamp) -> Result<(), Duration> {
+        prefix.map_or(Ok(()), |prefix| self.prefixes.take(prefix, now))
     }
 
     /// Gives an attempt back that was right.
     pub(crate) fn succeeded(&self, email: &str, prefix: Option<AddressPrefix>) {
+        self.succeeded_by(prefix);
+        self.accounts.give_back(key(email));
+    }
+
+    /// Gives an attempt by this prefix back that was right.
+    pub(crate) fn succeeded_by(&self, prefix: Option<AddressPrefix>) {
         if let Some(prefix) = prefix {
             self.prefixes.give_back(prefix);
         }
-        self.accounts.give_back(key(email));
     }
 }
 

@@ -88,7 +88,8 @@ pub(crate) fn user(user: &User) -> Value {
         "email": user.email,
         "name": user.name,
         "owner": user.is_owner,
-        "invited": !user.has_password,
+        "invited": !user.has_password && !user.has_identity,
+        "single_sign_on": user.has_identity,
         "two_factor": user.has_two_factor,
         "created_at": user.created_at.to_string(),
     })

@@ -5,9 +5,12 @@ import { Live } from "./live.svelte.ts";
 import type { Annotation, Dimension, Filter, Funnel, Goal, Metric, Question, Role, Segment, Session, Site } from "./api/types.ts";
 import { askedFilters, leaves, narrowsToGoals } from "./model/filters.ts";
 import { askedRange, intervalsOf, isOpen, siteTime, type Interval } from "./model/period.ts";
+import { signInProblem } from "./model/sign-in.ts";
 import { askedComparison, formatView, HOME, parseView, type View } from "./model/view.ts";
 
 const TOKEN_KEY = "passant.token";
+/** What was looked at before somebody left for the sign-in provider. */
+const RETURN_KEY = "passant.return";
 const CLOCK_MS = 30_000;
 
 /** What the page is about: ways in first, each of which is a path or what the server says of this browser. */
@@ -33,6 +36,8 @@ class Dashboard {
   readonly live = new Live(this.client);
   phase: Phase = $state("starting");
   problem = $state("");
+  /** What the provider is called by which people may sign in besides; null if there is none. */
+  providerLabel: string | null = $state(null);
   /** What a link carried. */
   secret = "";
   /** The site that is shared with whoever reads this, where that is what the page is for. */
@@ -80,6 +85,8 @@ class Dashboard {
 
   /** Finds out who asks, then which sites they may see. */
   async start(): Promise<void> {
+    const problem = signInProblem(location.hash);
+    this.comeBack(problem);
     this.view = parseView(location.search);
     this.client.onrefused = () => this.expire();
     this.shared = SHARED.exec(location.pathname)?.[1] ?? null;
@@ -101,6 +108,22 @@ class Dashboard {
     setInterval(() => this.tick(), CLOCK_MS);
     document.addEventListener("visibilitychange", () => this.tick());
     if (!link) await this.open();
+    if (problem && this.phase === "login") this.problem = problem;
+  }
+
+  /** Leaves for the sign-in provider. */
+  async signInElsewhere(): Promise<void> {
+    const url = await this.client.beginSignIn();
+    remember(RETURN_KEY, location.search);
+    location.assign(url);
+  }
+
+  /** After that, shows what was looked at before; the server leads to no other page than the first. */
+  private comeBack(problem: string | null): void {
+    const looked = remembered(RETURN_KEY);
+    remember(RETURN_KEY, null);
+    if (looked && location.pathname === "/" && !location.search) history.replaceState(null, "", `/${looked}${location.hash}`);
+    if (problem) history.replaceState(null, "", location.pathname + location.search);
   }
 
   /** Opens what is shared: a pass for this page alone, and the one site. */
@@ -134,9 +157,12 @@ class Dashboard {
   /** Whether the browser has a session already; where not, the way in is shown. */
   private async resume(): Promise<boolean> {
     const session = await this.client.session();
-    if (session === "none") this.phase = "login";
-    else if (session === "unknown") this.phase = "token";
-    else this.session = session;
+    if (session === "none") {
+      this.providerLabel = await this.client.providerLabel();
+      this.phase = "login";
+    }
+    if (session === "unknown") this.phase = "token";
+    if (typeof session !== "string") this.session = session;
     return typeof session !== "string";
   }
 
@@ -256,22 +282,32 @@ class Dashboard {
       history.replaceState(null, "", location.pathname + location.search);
       return true;
     }
-    try {
-      this.client.token = sessionStorage.getItem(TOKEN_KEY);
-    } catch {
-      // A browser that stores nothing still shows this page once.
-    }
+    this.client.token = remembered(TOKEN_KEY);
     return false;
   }
 
   private keepToken(token: string | null): void {
     this.client.token = token;
-    try {
-      if (token) sessionStorage.setItem(TOKEN_KEY, token);
-      else sessionStorage.removeItem(TOKEN_KEY);
-    } catch {
-      // As above.
-    }
+    remember(TOKEN_KEY, token);
+  }
+}
+
+/** What this tab keeps over a page's end. */
+function remembered(key: string): string | null {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    // A browser that stores nothing still shows this page once.
+    return null;
+  }
+}
+
+function remember(key: string, value: string | null): void {
+  try {
+    if (value) sessionStorage.setItem(key, value);
+    else sessionStorage.removeItem(key);
+  } catch {
+    // As above.
   }
 }
 

@@ -21,6 +21,7 @@ async fn what_is_answered_has_the_shape_that_is_described() {
     for (method, path, body) in [
         (Method::GET, "/api/session", Value::Null),
         (Method::GET, "/api/setup", Value::Null),
+        (Method::GET, "/api/sign-in", Value::Null),
         (Method::PUT, "/api/v1/account", json!({ "name": "Ada" })),
         (Method::GET, "/api/v1/account/sessions", Value::Null),
         (Method::POST, "/api/v1/account/two-factor", json!({ "password": PASSWORD })),

@@ -6,4 +6,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0002_settings_and_definitions.sql"),
     include_str!("../../migrations/0003_accounts.sql"),
     include_str!("../../migrations/0004_share_links.sql"),
+    include_str!("../../migrations/0005_identities.sql"),
 ];

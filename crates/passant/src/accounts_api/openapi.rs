@@ -2,9 +2,10 @@
 //!
 //! Invariant: it is made of the table that the routes are served from, so that it cannot lag behind.
 
+use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use super::{Needed, Route, table};
+use super::{Needed, Route, Takes, table};
 
 const ANSWERS: &str = include_str!("answers.json");
 
@@ -37,6 +38,11 @@ fn answers() -> Value {
     serde_json::from_str(ANSWERS).unwrap_or_default()
 }
 
+fn in_query((name, needed, says): &Takes) -> Value {
+    let required = *needed == Needed::Always;
+    json!({ "name": name, "in": "query", "required": required, "description": says, "schema": { "type": "string" } })
+}
+
 fn operation(route: &Route) -> Value {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let parameters = in_path
@@ -61,7 +67,10 @@ fn operation(route: &Route) -> Value {
             "429": answer("Too many attempts; try again after Retry-After seconds", &error),
         },
     });
-    if !route.takes.is_empty() {
+    if route.method == Method::GET {
+        let parameters = operation["parameters"].as_array_mut().expect("just made");
+        parameters.extend(route.takes.iter().map(in_query));
+    } else if !route.takes.is_empty() {
         let properties: Map<String, Value> = route
             .takes
             .iter()

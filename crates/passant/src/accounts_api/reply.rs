@@ -1,60 +1,90 @@
-//! What is answered: JSON, and what becomes of the session's cookie.
+//! What is answered: JSON or the way to another page of ours, and what becomes of cookies.
 
 use axum::Json;
-use axum::http::HeaderValue;
-use axum::http::header::{CACHE_CONTROL, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::authority::SESSION_COOKIE;
+use crate::oidc::{ATTEMPT_COOKIE, Attempt, LASTS_SECONDS};
 
 /// An answer.
 pub(super) struct Reply {
-    body: Value,
-    session: Session,
+    body: Body,
+    cookies: Vec<Cookie>,
 }
 
-/// What becomes of the session's cookie.
-enum Session {
-    Kept,
-    Begun { secret: String, lasts_seconds: i64 },
-    Ended,
+enum Body {
+    Json(Value),
+    /// A path of ours.
+    SeeOther(String),
+}
+
+/// What becomes of a cookie.
+pub(super) enum Cookie {
+    /// A session has begun.
+    Session { secret: String, lasts_seconds: i64 },
+    /// It has ended.
+    NoSession,
+    /// Somebody leaves for the provider.
+    Attempt(Attempt),
+    /// They have come back.
+    NoAttempt,
 }
 
 impl Reply {
-    pub(super) fn session_begun(body: Value, secret: String, lasts_seconds: i64) -> Self {
-        Self { body, session: Session::Begun { secret, lasts_seconds } }
+    pub(super) fn see_other(path: String) -> Self {
+        Self { body: Body::SeeOther(path), cookies: Vec::new() }
     }
 
-    pub(super) fn session_ended(body: Value) -> Self {
-        Self { body, session: Session::Ended }
+    pub(super) fn with(mut self, cookie: Cookie) -> Self {
+        self.cookies.push(cookie);
+        self
     }
 }
 
 impl From<Value> for Reply {
     fn from(body: Value) -> Self {
-        Self { body, session: Session::Kept }
+        Self { body: Body::Json(body), cookies: Vec::new() }
     }
 }
 
 impl IntoResponse for Reply {
     fn into_response(self) -> Response {
-        let mut response = Json(self.body).into_response();
+        let mut response = match self.body {
+            Body::Json(body) => Json(body).into_response(),
+            Body::SeeOther(path) => {
+                let path = HeaderValue::try_from(path).expect("one of our own words");
+                (StatusCode::SEE_OTHER, [(LOCATION, path)]).into_response()
+            }
+        };
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let cookie = match self.session {
-            Session::Kept => return response,
-            Session::Begun { secret, lasts_seconds } => cookie(&secret, lasts_seconds),
-            Session::Ended => cookie("", 0),
-        };
-        let mut cookie = HeaderValue::try_from(cookie).expect("hex, digits and our own words");
-        cookie.set_sensitive(true);
-        headers.insert(SET_COOKIE, cookie);
+        for cookie in self.cookies {
+            let mut cookie = HeaderValue::try_from(cookie.text()).expect("hex, digits and our own words");
+            cookie.set_sensitive(true);
+            headers.append(SET_COOKIE, cookie);
+        }
         response
     }
 }
 
-/// Strict, since pages of ours ask for everything by themselves: no link of another site needs the session.
-fn cookie(secret: &str, lasts_seconds: i64) -> String {
-    format!("{SESSION_COOKIE}={secret}; Path=/; Max-Age={lasts_seconds}; Secure; HttpOnly; SameSite=Strict")
+impl Cookie {
+    fn text(&self) -> String {
+        match self {
+            // Strict, since pages of ours ask for everything by themselves: no link of another site needs the session.
+            Self::Session { secret, lasts_seconds } => {
+                cookie(SESSION_COOKIE, secret, (*lasts_seconds, "Strict"))
+            }
+            Self::NoSession => cookie(SESSION_COOKIE, "", (0, "Strict")),
+            // Lax, since it is the provider's page that leads back.
+            Self::Attempt(attempt) => cookie(ATTEMPT_COOKIE, attempt.cookie(), (LASTS_SECONDS, "Lax")),
+            Self::NoAttempt => cookie(ATTEMPT_COOKIE, "", (0, "Lax")),
+        }
+    }
+}
+
+fn cookie(name: &str, value: &str, (lasts_seconds, same_site): (i64, &str)) -> String {
+    format!("{name}={value}; Path=/; Max-Age={lasts_seconds}; Secure; HttpOnly; SameSite={same_site}")
 }

@@ -4,7 +4,7 @@ use axum::http::Method;
 use passant_control::{NewOwner, Password, Role, User};
 use serde_json::{Value, json};
 
-use super::{AccountsApi, Needed, Outcome, Reply, Route};
+use super::{AccountsApi, Cookie, Needed, Outcome, Reply, Route};
 use crate::call::Call;
 use crate::refusal::Refusal;
 
@@ -97,7 +97,7 @@ fn sign_in(api: &AccountsApi, call: &Call) -> Outcome {
 fn sign_out(api: &AccountsApi, call: &Call) -> Outcome {
     let person = api.person(call)?;
     api.authority.control.end_session(&person.user, person.session)?;
-    Ok(Reply::session_ended(json!({ "ended": true })))
+    Ok(Reply::from(json!({ "ended": true })).with(Cookie::NoSession))
 }
 
 fn set_up(api: &AccountsApi, call: &Call) -> Outcome {
@@ -125,7 +125,8 @@ fn choose_password(api: &AccountsApi, call: &Call) -> Outcome {
 fn begin(api: &AccountsApi, user: &User) -> Outcome {
     let limits = api.authority.session_limits;
     let secret = api.authority.control.begin_session(user, api.authority.now(), limits)?;
-    Ok(Reply::session_begun(view(api, user)?, secret, limits.lasts.as_secs()))
+    let session = Cookie::Session { secret, lasts_seconds: limits.lasts.as_secs() };
+    Ok(Reply::from(view(api, user)?).with(session))
 }
 
 /// Somebody, and what they are on which site.

@@ -93,12 +93,18 @@ fn password_from_input() -> Result<Password> {
 }
 
 fn cells(user: &User) -> Vec<String> {
-    let standing = match (user.is_owner, user.has_password) {
+    let standing = match (user.is_owner, user.has_password || user.has_identity) {
         (true, true) => "owner",
         (true, false) => "owner, invited",
         (false, true) => "member",
         (false, false) => "member, invited",
     };
-    let second = if user.has_two_factor { "two factors" } else { "password" };
-    vec![user.email.clone(), user.name.clone(), standing.to_owned(), second.to_owned()]
+    let by = match (user.has_password, user.has_identity, user.has_two_factor) {
+        (true, false, true) => "two factors",
+        (true, true, true) => "two factors, provider",
+        (true, true, false) => "password, provider",
+        (false, true, _) => "provider",
+        (true, false, false) | (false, false, _) => "password",
+    };
+    vec![user.email.clone(), user.name.clone(), standing.to_owned(), by.to_owned()]
 }

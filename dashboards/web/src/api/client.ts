@@ -90,6 +90,17 @@ export class Client {
     await this.read(await this.send("/api/session", { method: "POST", body: credentials }));
   }
 
+  /** What the provider is called by which people may sign in besides; null if there is none, or it cannot be told now. */
+  async providerLabel(): Promise<string | null> {
+    const ways = this.json<{ single_sign_on: { label: string } | null }>("/api/sign-in", {});
+    return ways.then(({ single_sign_on }) => single_sign_on?.label ?? null).catch(() => null);
+  }
+
+  /** Begins to sign in by it: where the browser has to go. */
+  async beginSignIn(): Promise<string> {
+    return (await this.json<{ url: string }>("/api/sign-in/oidc", { method: "POST", body: {} })).url;
+  }
+
   /** Makes the first owner, by the secret of the link that the server printed. */
   async setUp(owner: { token: string; name: string; email: string; password: string }): Promise<void> {
     await this.read(await this.send("/api/setup", { method: "POST", body: owner }));

@@ -16,6 +16,8 @@ mod identity;
 mod import;
 mod network;
 mod one_time_link;
+#[doc(hidden)]
+pub mod outside;
 mod password;
 mod role;
 mod secret;

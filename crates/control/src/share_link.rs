@@ -208,7 +208,7 @@ fn share_link(reader: &Reader<'_>, id: u64) -> Result<ShareLink> {
 }
 
 /// Whole origins: a header is made of them, so nothing else may stand in it.
-fn check_ancestors(origins: &[String]) -> Result<()> {
+pub(crate) fn check_ancestors(origins: &[String]) -> Result<()> {
     let is_origin = |origin: &String| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':' | '*');

@@ -6,12 +6,13 @@
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use passant_control::{
     Action, Actor, Control, Decision, PASS_PREFIX, Person, SessionLimits, Subject, decide,
 };
 
+use crate::cookie::cookie;
 use crate::refusal::Refusal;
 
 /// Bound to this host, to HTTPS and to the whole site by its prefix (RFC 6265bis).
@@ -51,13 +52,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 /// The secret in the session's cookie, if there is one.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SESSION_COOKIE)
-}
-
-/// The value of a cookie of ours, if there is one.
-pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find(|(found, _)| *found == name).map(|(_, value)| value)
 }
 
 impl Authority {
@@ -110,6 +104,7 @@ pub(crate) fn require(actor: &Actor, action: Action, subject: Subject<'_>) -> Re
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use axum::http::header::COOKIE;
 
     use super::*;
 

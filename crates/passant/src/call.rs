@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, Method};
 use axum::response::{IntoResponse, Response};
 use passant_ingest::AddressPrefix;
 
-use crate::authority::{Credentials, cookie};
+use crate::authority::Credentials;
+use crate::cookie::cookie;
 use crate::oidc::ATTEMPT_COOKIE;
 use crate::parameters::Parameters;
 use crate::refusal::Refusal;

@@ -15,6 +15,7 @@ mod coarse_timer;
 mod command;
 mod config;
 mod continuity;
+mod cookie;
 mod core_dump;
 mod data_directory;
 mod demo;

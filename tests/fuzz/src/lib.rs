@@ -5,6 +5,7 @@
 
 mod adapters;
 mod beacons;
+mod browsers;
 mod control;
 mod engine;
 mod questions;
@@ -34,6 +35,9 @@ pub const TARGETS: &[Target] = &[
     target("goatcounter_hits", adapters::goatcounter_hits),
     target("matomo_form", adapters::matomo_form),
     target("matomo_bulk", adapters::matomo_bulk),
+    target("cookie", browsers::cookie),
+    target("email", control::email),
+    target("frame_ancestors", control::frame_ancestors),
     target("networks", control::networks),
     target("head", beacons::head),
     target("import_line", beacons::import_line),

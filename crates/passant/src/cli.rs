@@ -88,7 +88,7 @@ pub(crate) enum Command {
   passant import --site example.com --format events events.ndjson
   zcat old.ndjson.gz | passant import --site example.com --format events -")]
     Import(Import),
-    /// Write a site's events, one JSON object a line, to standard output
+    /// Write a site's events, as JSON or Parquet, to standard output
     Export(Export),
     /// Show and rebuild what is added up of closed days (serve does this by itself)
     #[command(subcommand)]
@@ -266,11 +266,19 @@ pub(crate) struct Export {
     pub(crate) site: String,
     /// What to write
     #[arg(long, value_enum)]
-    pub(crate) format: Format,
+    pub(crate) format: ExportFormat,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Format {
     /// One event a line, as JSON
     Events,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// One event a line, as JSON
+    Events,
+    /// One event a row, as an Apache Parquet file
+    Parquet,
 }

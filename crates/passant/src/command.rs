@@ -277,10 +277,9 @@ async fn import(session: &Session, options: &cli::Import) -> Result<()> {
 }
 
 async fn export(session: &Session, options: &cli::Export) -> Result<()> {
-    let cli::Format::Events = options.format;
     let site = session.control.site(&options.site)?;
     let access = session.store().await?;
-    let exported = events_file::export(&access.store, &site).await;
+    let exported = events_file::export(&access.store, &site, options.format).await;
     access.close().await;
     exported
 }

@@ -3,19 +3,21 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use parquet::errors::ParquetError;
 use passant_control::{Control, Site};
 use passant_ingest::{Destination, EventRecord, Importer};
 use passant_store::{ImportTable, Store};
 use tokio::sync::mpsc;
 
-use crate::cli;
+use crate::cli::{self, ExportFormat};
+use crate::parquet_file::{GROUP_ROWS, ParquetFile};
 use crate::progress;
 
 /// A line longer than this is no event: the longest that we would write is a tenth of it.
@@ -123,18 +125,18 @@ impl Reading<'_> {
 ///
 /// # Errors
 /// What the store says, and a standard output that is closed.
-pub(crate) async fn export(store: &Store, site: &Site) -> Result<()> {
+pub(crate) async fn export(store: &Store, site: &Site, format: ExportFormat) -> Result<()> {
     let (chunks, mut written) = mpsc::channel(CHUNKS_UNDER_WAY);
     let days = store.days(site.id).await?;
     let bar = progress::events(days.len() as u64, "exporting days of");
     let shown = bar.clone();
-    let read = read_events(store, site.id, chunks);
+    let read = read_events(store, (site.id, format), chunks);
     // It takes its end along when it fails, so that nobody goes on reading for it.
     let write = async move {
         let mut output = io::stdout().lock();
         while let Some(chunk) = written.recv().await {
             match chunk {
-                Chunk::Lines(lines) => output.write_all(&lines)?,
+                Chunk::Bytes(bytes) => output.write_all(&bytes)?,
                 Chunk::Day => shown.inc(1),
                 Chunk::End => {}
             }
@@ -150,20 +152,129 @@ pub(crate) async fn export(store: &Store, site: &Site) -> Result<()> {
 
 /// A piece of an export.
 pub(crate) enum Chunk {
-    /// Whole lines.
-    Lines(Bytes),
-    /// All lines of a day have been sent.
+    /// The next bytes of the file.
+    Bytes(Bytes),
+    /// All events of a day have been read.
     Day,
-    /// All lines have been sent: without this, some are missing.
+    /// All of the file has been sent: without this, some is missing.
     End,
 }
 
-/// Sends all events of a site as lines, in an order that gives the same visits when they are read again. Ends early where
+/// Sends all events of a site as a file, in an order that gives the same visits when they are read again. Ends early where
 /// nobody takes them any more.
 ///
 /// # Errors
 /// What the store says.
-pub(crate) async fn read_events(store: &Store, site_id: u32, chunks: mpsc::Sender<Chunk>) -> Result<()> {
+pub(crate) async fn read_events(
+    store: &Store,
+    (site_id, format): (u32, ExportFormat),
+    chunks: mpsc::Sender<Chunk>,
+) -> Result<()> {
+    match format {
+        ExportFormat::Events => read_lines(store, site_id, chunks).await,
+        ExportFormat::Parquet => read_parquet(store, site_id, chunks).await,
+    }
+}
+
+async fn read_parquet(store: &Store, site_id: u32, chunks: mpsc::Sender<Chunk>) -> Result<()> {
+    // One group is read while the one before is written: the rows wait here, and no more of them are asked for.
+    let (groups, taken) = mpsc::channel(1);
+    let writing = tokio::task::spawn_blocking(move || write_parquet(taken, chunks));
+    // It takes its end along, which ends the writer.
+    let read = async move {
+        let keys = ExportKeys::new(store.midnight_visitors(site_id).await?)?;
+        let mut group = Vec::with_capacity(GROUP_ROWS);
+        for day in store.days(site_id).await? {
+            let mut rows = store.events_of_day(site_id, day)?;
+            while let Some(event) = rows.next().await? {
+                let visitor = keys.of(event.visitor_id);
+                group.push(EventRecord::of_stored(event, visitor));
+                if group.len() == GROUP_ROWS
+                    && groups.send(Rows::Group(std::mem::take(&mut group))).await.is_err()
+                {
+                    return Ok(());
+                }
+            }
+            if groups.send(Rows::Day).await.is_err() {
+                return Ok(());
+            }
+        }
+        let _ = groups.send(Rows::Last(group)).await;
+        anyhow::Ok(())
+    };
+    read.await?;
+    writing.await.context("the writer of the file ended early")?
+}
+
+/// What is read of the events for a file of groups.
+enum Rows {
+    Group(Vec<EventRecord>),
+    Day,
+    /// All have been read: without this, some are missing.
+    Last(Vec<EventRecord>),
+}
+
+fn write_parquet(mut rows: mpsc::Receiver<Rows>, chunks: mpsc::Sender<Chunk>) -> Result<()> {
+    let output = BufWriter::with_capacity(CHUNK_BYTES, Sending(chunks.clone()));
+    let mut file = match ParquetFile::begin(output) {
+        Ok(file) => file,
+        Err(error) => return gone_or(error),
+    };
+    while let Some(read) = rows.blocking_recv() {
+        let done = match read {
+            Rows::Group(events) => file.group(&events),
+            Rows::Day => {
+                let _ = chunks.blocking_send(Chunk::Day);
+                Ok(())
+            }
+            Rows::Last(events) => {
+                let last = if events.is_empty() { Ok(()) } else { file.group(&events) };
+                let done = last.and_then(|()| file.end());
+                if done.is_ok() {
+                    // Nobody left to be told is nobody who misses it.
+                    let _ = chunks.blocking_send(Chunk::End);
+                }
+                return done.or_else(gone_or);
+            }
+        };
+        if let Err(error) = done {
+            return gone_or(error);
+        }
+    }
+    // The reader says why.
+    Ok(())
+}
+
+/// Nobody takes the file any more, which is no failure; or what else went wrong.
+fn gone_or(error: ParquetError) -> Result<()> {
+    match &error {
+        ParquetError::External(source)
+            if source
+                .downcast_ref::<io::Error>()
+                .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Sends what is written, no faster than it is taken.
+struct Sending(mpsc::Sender<Chunk>);
+
+impl Write for Sending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let chunk = Chunk::Bytes(Bytes::copy_from_slice(bytes));
+        self.0.blocking_send(chunk).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+async fn read_lines(store: &Store, site_id: u32, chunks: mpsc::Sender<Chunk>) -> Result<()> {
     let keys = ExportKeys::new(store.midnight_visitors(site_id).await?)?;
     for day in store.days(site_id).await? {
         let mut rows = store.events_of_day(site_id, day)?;
@@ -173,12 +284,12 @@ pub(crate) async fn read_events(store: &Store, site_id: u32, chunks: mpsc::Sende
             serde_json::to_writer(&mut lines, &EventRecord::of_stored(event, visitor))?;
             lines.push(b'\n');
             if lines.len() >= CHUNK_BYTES
-                && chunks.send(Chunk::Lines(std::mem::take(&mut lines).into())).await.is_err()
+                && chunks.send(Chunk::Bytes(std::mem::take(&mut lines).into())).await.is_err()
             {
                 return Ok(());
             }
         }
-        if chunks.send(Chunk::Lines(lines.into())).await.is_err() || chunks.send(Chunk::Day).await.is_err() {
+        if chunks.send(Chunk::Bytes(lines.into())).await.is_err() || chunks.send(Chunk::Day).await.is_err() {
             return Ok(());
         }
     }

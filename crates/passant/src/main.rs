@@ -34,6 +34,7 @@ mod log;
 mod oidc;
 mod page;
 mod parameters;
+mod parquet_file;
 mod progress;
 mod public;
 mod refusal;

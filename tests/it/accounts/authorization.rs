@@ -87,6 +87,7 @@ const ROUTES: &[(&str, &str, About, &str)] = &[
     ("GET", "/api/v1/stats/breakdown", About::Site, READERS),
     ("GET", "/api/v1/sites/custom-props", About::Site, READERS),
     ("GET", "/api/v1/sites/{domain}/events.ndjson", About::Site, "moeE"),
+    ("GET", "/api/v1/sites/{domain}/events.parquet", About::Site, "moeE"),
     ("GET", "/api/v1/sites", About::All, LISTERS),
     ("POST", "/api/v1/sites", About::All, "oP"),
     ("GET", "/api/v1/sites/{domain}", About::Site, KNOWN),

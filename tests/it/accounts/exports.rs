@@ -132,6 +132,60 @@ async fn the_events_come_whole_as_by_the_command_and_end_as_http_ends() {
     assert!(bytes.ends_with("\r\n0\r\n\r\n"), "{bytes}");
 }
 
+/// More than two groups of rows, and one event with everything in it.
+fn many_events() -> String {
+    let minute = |index: usize| format!("2026-06-01T{:02}:{:02}:00Z", 6 + index / 3_600, index / 60 % 60);
+    let plain = |index: usize| {
+        json!({ "timestamp": minute(index), "visitor": format!("v{}", index % 900), "name": "pageview",
+                                       "hostname": "example.com", "pathname": format!("/page-{}", index % 70) })
+    };
+    let rich = json!({ "timestamp": "2026-06-03T09:01:00Z", "visitor": "v1", "name": "Purchase", "hostname": "example.com",
+        "pathname": "/b\u{fc}y", "props": { "plan": "gold", "say": "\"hi\"" }, "interactive": false, "country": "DE",
+        "revenue": { "amount": "12.505", "currency": "EUR" } });
+    let engaged = json!({ "timestamp": "2026-06-03T09:01:30Z", "visitor": "v1", "name": "engagement", "hostname": "example.com",
+        "pathname": "/b\u{fc}y", "engagement_time": 3_000, "scroll_depth": 42 });
+    let lines =
+        (0..43_200).map(|index| plain(index).to_string()).chain([rich.to_string(), engaged.to_string()]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_events_as_parquet_are_the_same_to_another_reader() {
+    let passant = visited().await;
+    let mut ada = Browser::of(&passant, "ada@example.com").await;
+    let lines = passant.file("many.ndjson");
+    std::fs::write(&lines, many_events()).expect("written");
+    passant.cli_ok(&["import", "--site", "example.com", "--format", "events", lines.to_str().unwrap()]);
+    let answer = ada.send(Method::GET, "/api/v1/sites/example.com/events.parquet", Value::Null).await;
+    assert_eq!(answer.header("content-type"), "application/vnd.apache.parquet");
+    assert_eq!(answer.header("content-disposition"), "attachment; filename=\"example.com.events.parquet\"");
+    let parquet = passant.file("events.parquet");
+    std::fs::write(&parquet, &answer.body).expect("written");
+    let by_command = passant.cli(&["export", "--site", "example.com", "--format", "parquet"]);
+    assert!(by_command.status.success() && by_command.stdout.ends_with(b"PAR1"));
+
+    let without_keys = |text: &str| -> Vec<Value> {
+        let events = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("an event"));
+        events
+            .map(|mut event| event.as_object_mut().unwrap().remove("visitor").map(|_| event).unwrap())
+            .collect()
+    };
+    let read = |file: &std::path::Path| {
+        let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/parquet.mjs");
+        let output = std::process::Command::new("node").arg(script).arg(file).output().expect("node starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let text = String::from_utf8(output.stdout).expect("text");
+        let (groups, rows) = text.split_once('\n').expect("two lines");
+        assert_eq!(groups, r#"{"row_groups":3}"#);
+        without_keys(rows)
+    };
+    let expected = without_keys(&passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]));
+    assert_eq!(expected.len(), 6 + 43_202);
+    assert_eq!(read(&parquet), expected);
+    std::fs::write(&parquet, &by_command.stdout).expect("written");
+    assert_eq!(read(&parquet), expected);
+}
+
 #[tokio::test]
 async fn an_export_whose_store_dies_is_broken_off() {
     let passant = visited().await;
@@ -140,9 +194,15 @@ async fn an_export_whose_store_dies_is_broken_off() {
     passant_tests::signal(engine, rustix::process::Signal::STOP);
     let cookie = format!("__Host-passant={}", ada.session.take().expect("signed in"));
     let headers = [("cookie", cookie.as_str())];
-    let begun = passant.public().begin("/api/v1/sites/example.com/events.ndjson", &headers).await;
-    assert_eq!(begun.status(), 200);
+    let mut begun = Vec::new();
+    for file in ["events.ndjson", "events.parquet"] {
+        let answer = passant.public().begin(&format!("/api/v1/sites/example.com/{file}"), &headers).await;
+        assert_eq!(answer.status(), 200);
+        begun.push(answer);
+    }
     // Nothing can have come of an engine that stands still.
     passant_tests::signal(engine, rustix::process::Signal::KILL);
-    assert!(begun.into_body().collect().await.is_err(), "what is not whole does not look whole");
+    for answer in begun {
+        assert!(answer.into_body().collect().await.is_err(), "what is not whole does not look whole");
+    }
 }

@@ -58,13 +58,11 @@ pub(crate) fn describe() -> Value {
             json!({ "parameters": [id], "delete": remove }),
         );
     }
-    let events = operation(
-        "Every event of a site, one JSON object a line; broken off where it is not whole",
-        &[],
-        None,
-        &json!({ "type": "string" }),
-    );
-    paths.insert(crate::export_api::PATH.into(), json!({ "parameters": [domain], "get": events }));
+    for file in crate::export_api::FILES {
+        let words = format!("Every event of a site as {}; broken off where it is not whole", file.media_type);
+        let events = operation(&words, &[], None, &json!({ "type": "string" }));
+        paths.insert(file.path.into(), json!({ "parameters": [domain], "get": events }));
+    }
     json!({
         "openapi": "3.1.0",
         "info": {

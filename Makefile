@@ -61,7 +61,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test setup-clients assets build run test check check-format check-lints test-rust \
-        test-tracker test-dashboard test-browser test-compose openapi size bench soak questions fuzz properties fmt clean \
+        test-postgres test-tracker test-dashboard test-browser test-compose openapi size bench soak questions fuzz properties fmt clean \
         build-fail-points
 
 all: help
@@ -140,7 +140,7 @@ run: build ## build, then serve a demo site; data in ./passant-data
 
 # ── Test ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-test: setup check-format check-lints build test-rust test-tracker test-dashboard test-browser test-compose ## every test there is; what CI runs
+test: setup check-format check-lints build test-rust test-postgres test-tracker test-dashboard test-browser test-compose ## every test there is; what CI runs
 	$(call say,all tests passed)
 
 check: setup check-format check-lints ## formatting and lints only
@@ -161,9 +161,23 @@ build-fail-points: build
 	@$(CARGO) build --release --locked -p passant --features fail-points --bin passant-fail-points
 
 # The integration tests drive both binaries, so they are built before them.
-test-rust: build-fail-points setup-clients
+test-rust: build-fail-points setup-clients setup-test
 	$(call say,running the Rust tests)
 	@RUST_TEST_THREADS=$(TEST_THREADS) INSTA_UPDATE=no $(CARGO) test --release --locked --workspace
+
+# The same tests once more with the control data on a PostgreSQL server, which runs for as long as they do. Cargo names
+# the binaries that it has built for the tests above: with another choice of packages it would build them anew.
+test-postgres: build setup-test ## the tests of the control data, accounts and sharing on PostgreSQL
+	@if ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1; then \
+		printf '==> %s\n' 'running the tests of the control data on PostgreSQL'; \
+		built=$$($(CARGO) test --release --locked --workspace --no-run 2>&1); \
+		unit=$$(sed -n 's|.*(\(.*/passant_control-[0-9a-f]*\))$$|\1|p' <<<"$$built"); \
+		it=$$(sed -n 's|.* it/main.rs (\(.*/it-[0-9a-f]*\))$$|\1|p' <<<"$$built"); \
+		RUST_TEST_THREADS=$(TEST_THREADS) $(TARGET_DIR)/release/with-postgres \
+			$(SHELL) -c '"$$1" --quiet && "$$2" --quiet accounts:: control::' tests "$$unit" "$$it"; \
+	else \
+		printf '==> %s\n' 'SKIPPED: no control data on PostgreSQL (Debian: apt-get install postgresql)'; \
+	fi
 
 # The clients with which other people's tools read: what is installed here is pinned with hashes, and only tests use it.
 setup-clients: $(CLIENTS)/node.stamp
@@ -222,19 +236,21 @@ test-compose: setup-test
 	@if command -v $(COMPOSE) >/dev/null; then \
 		printf '==> %s\n' 'checking docker-compose.yml'; \
 		$(COMPOSE) -f docker-compose.yml config --quiet; \
-		services=$$($(COMPOSE) -f docker-compose.yml --profile clickhouse config --services | sort | tr '\n' ' '); \
-		[ "$$services" = 'clickhouse passant passant-clickhouse ' ] \
+		services=$$($(COMPOSE) -f docker-compose.yml --profile clickhouse --profile postgres config --services | sort | tr '\n' ' '); \
+		[ "$$services" = 'clickhouse passant passant-clickhouse postgres ' ] \
 			|| { echo "    unexpected services: $$services"; exit 1; }; \
 	else \
 		printf '==> %s\n' 'SKIPPED: docker-compose.yml is not checked (no docker-compose; Debian: apt-get install docker-compose)'; \
 	fi
 
-# docker-compose only to read its file (no daemon, no container), chromium for the website script. Without root or network
+# docker-compose only to read its file (no daemon, no container), chromium for the website script, PostgreSQL for servers
+# that the tests start themselves. Without root or network
 # what needs them is skipped, not failed.
 setup-test:
 	@packages=; \
 	command -v $(COMPOSE) >/dev/null || packages="$$packages docker-compose"; \
 	[ -x "$(CHROMIUM)" ] || packages="$$packages chromium"; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages="$$packages postgresql"; \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		printf '==> %s\n' "installing the Debian packages$$packages (for tests alone)"; \
 		mkdir -p $(TARGET_DIR); \

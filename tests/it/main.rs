@@ -19,6 +19,7 @@ mod import_export;
 mod limits;
 mod live;
 mod operations;
+mod postgres;
 mod privacy;
 mod query;
 mod rollup;

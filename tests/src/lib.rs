@@ -8,6 +8,7 @@ mod engine;
 mod http_client;
 mod oracle;
 mod passant;
+pub mod postgres;
 
 pub use engine::TestEngine;
 pub use http_client::{Answer, HttpClient};
@@ -15,6 +16,7 @@ pub use oracle::{Load, Oracle};
 pub use passant::{
     FIREFOX, Passant, Program, Settings, binary, binary_directory, keep_logs_in, run_binaries_of, signal,
 };
+pub use postgres::PostgresServer;
 
 use std::time::{Duration, Instant};
 

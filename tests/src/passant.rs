@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::Method;
+use passant_control::{Control, ServerUrl};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Child;
 
 use crate::http_client::{Answer, HttpClient};
-use crate::until;
+use crate::{postgres, until};
 
 /// A current desktop browser, for beacons that are to be counted.
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0";
@@ -103,6 +104,9 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     /// What is run as the server.
     pub program: Program,
+    /// Database of a PostgreSQL server for the control data. Without, it is a fresh one where the environment names a
+    /// server, as `with-postgres` does, else a file.
+    pub control_url: Option<String>,
 }
 
 /// A running server; killed when dropped.
@@ -146,7 +150,8 @@ impl Passant {
     }
 
     /// A data directory and a configuration; nothing runs yet.
-    pub fn prepared(settings: Settings) -> Self {
+    pub fn prepared(mut settings: Settings) -> Self {
+        settings.control_url = settings.control_url.or_else(postgres::database_of_environment);
         let directory = tempfile::tempdir().expect("directory");
         let config = format!("[serve]\nlog_format = \"json\"\n{}", settings.config);
         std::fs::write(directory.path().join("passant.toml"), config).expect("write");
@@ -156,6 +161,8 @@ impl Passant {
     /// Another server on the same data.
     pub async fn beside(&self, settings: Settings) -> Self {
         let directory = Arc::clone(&self.directory);
+        let control_url = self.settings.control_url.clone();
+        let settings = Settings { control_url, ..settings };
         let mut passant = Self { directory, settings, running: None, token: None, logs: Vec::new() };
         passant.run().await;
         passant
@@ -227,6 +234,7 @@ impl Passant {
         command.args(["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.args(&self.settings.arguments).args(self.place());
         command.envs(self.settings.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(self.control_variable());
         // Whatever it drops lies with its data and goes with it.
         command.current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -337,7 +345,7 @@ impl Passant {
     /// Runs another command with something on its standard input.
     pub fn cli_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = Command::new(binary());
-        command.args(arguments).args(self.place());
+        command.args(arguments).args(self.place()).envs(self.control_variable());
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -362,6 +370,21 @@ impl Passant {
         let words = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {words}");
         String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
+    }
+
+    /// Its control data, opened beside it.
+    ///
+    /// # Panics
+    /// When they cannot be.
+    pub fn control(&self) -> Control {
+        match &self.settings.control_url {
+            Some(url) => Control::connect(&ServerUrl::new(url)).expect("connected"),
+            None => Control::open(&self.data().join("control.sqlite")).expect("opened"),
+        }
+    }
+
+    fn control_variable(&self) -> Option<(&'static str, &str)> {
+        self.settings.control_url.as_deref().map(|url| ("PASSANT_CONTROL_URL", url))
     }
 
     fn place(&self) -> Vec<String> {

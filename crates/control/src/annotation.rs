@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn lists_days_and_instants_in_their_order() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         for at in ["2026-02-01T09:30:00Z", "2026-02-01", "2026-01-31T23:00:00+00:00"] {
             control.add_annotation(&site, at.parse().expect("a moment"), " Launch ").expect("added");
         }
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_moment_and_what_says_nothing() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         for text in ["", "yesterday", "2026-02-30", "2026-02-01T09:30:00", "2026-02-01T"] {
             assert!(text.parse::<Moment>().is_err(), "{text}");
         }

@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn each_role_and_scope_may_do_what_the_table_says_and_only_on_its_site() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let other = control.add_site("b.example", "UTC", jiff::Timestamp::UNIX_EPOCH).expect("added");
         let user = member(&control, "ada@example.com");
         let person = |role: Role| {
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_link_and_an_open_site_show_reports_as_the_public_sees_them_and_nothing_else() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let other = control.add_site("b.example", "UTC", jiff::Timestamp::UNIX_EPOCH).expect("added");
         let open = [(crate::Setting::Visibility, "public".to_owned())];
         let open = control.set_site("b.example", &open).expect("opened");

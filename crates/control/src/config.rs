@@ -1,10 +1,61 @@
-//! The `[accounts]` section.
+//! The `[control]` and `[accounts]` sections.
+
+use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
+use crate::database::{Control, ServerUrl};
 use crate::error::{Error, Result};
 use crate::session::SessionLimits;
+
+/// Where the control data are.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DatabaseConfig {
+    /// A database of a PostgreSQL server; without, a SQLite file beside the data.
+    pub url: Option<ServerUrl>,
+    /// A file that holds the URL, for who keeps passwords out of configuration files.
+    pub url_file: Option<PathBuf>,
+}
+
+impl DatabaseConfig {
+    /// The database of this URL.
+    pub fn of(url: ServerUrl) -> Self {
+        Self { url: Some(url), url_file: None }
+    }
+
+    /// Whether the values make sense.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for one that does not.
+    pub fn check(&self) -> Result<()> {
+        match (&self.url, &self.url_file) {
+            (Some(_), Some(_)) => {
+                Err(Error::Refused("control.url and control.url_file: expected one of them".into()))
+            }
+            (Some(url), None) => url.check(),
+            (None, Some(_) | None) => Ok(()),
+        }
+    }
+
+    /// Opens what is configured, which is the SQLite file at `file` where nothing is.
+    ///
+    /// # Errors
+    /// See [`Control::open`] and [`Control::connect`].
+    pub fn open(&self, file: &Path) -> Result<Control> {
+        match (&self.url, &self.url_file) {
+            (Some(url), _) => Control::connect(url),
+            (None, Some(path)) => {
+                let text = std::fs::read_to_string(path).map_err(|error| {
+                    Error::Refused(format!("control.url_file {}: {error}", path.display()))
+                })?;
+                Control::connect(&ServerUrl::new(&text))
+            }
+            (None, None) => Control::open(file),
+        }
+    }
+}
 
 /// How people sign in.
 #[derive(Clone, Debug, Deserialize)]

@@ -1,9 +1,15 @@
 //! Where the control data are, and how everything here reads and changes them.
 //!
 //! Invariant: nothing is changed but within [`Control::write`]: of those there is one at a time, by whatever process,
-//! and it is done as a whole or not at all. So what a write has looked up holds until its end.
+//! and it is done as a whole or not at all. So what a write has looked up holds until its end. A statement is one text
+//! for both databases; `dialect` holds what cannot be.
 
+mod connection;
+mod copy;
+mod dialect;
 mod migration;
+mod postgres;
+mod server_url;
 mod sqlite;
 mod value;
 
@@ -11,12 +17,23 @@ use std::ops::Deref;
 use std::path::Path;
 
 use crate::error::{Error, Result};
+#[cfg(test)]
+pub(crate) use copy::TABLES;
+use dialect::Dialect;
+use postgres::Postgres;
 use sqlite::Sqlite;
 
+pub use server_url::ServerUrl;
 pub(crate) use value::{Row, Value, params};
 
 /// The open control data.
-pub struct Control(Sqlite);
+pub struct Control(Database);
+
+/// Which database it is.
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
 
 /// Reads by statements whose parameters are `?1`, `?2`, ….
 pub(crate) struct Reader<'a>(&'a dyn Statements);
@@ -26,6 +43,7 @@ pub(crate) struct Writer<'a>(Reader<'a>);
 
 /// One connection to a database.
 trait Statements {
+    fn dialect(&self) -> Dialect;
     fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>>;
     fn execute(&self, sql: &str, values: &[Value]) -> Result<u64>;
 }
@@ -36,25 +54,43 @@ impl Control {
     /// # Errors
     /// When the file cannot be opened, is newer than we are, or is no SQLite file.
     pub fn open(path: &Path) -> Result<Self> {
-        Ok(Self(Sqlite::open(path)?))
+        Ok(Self(Database::Sqlite(Sqlite::open(path)?)))
+    }
+
+    /// Connects to a database of a PostgreSQL server, making and migrating its tables as needed. Several servers may
+    /// share it.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for a URL that is none, and when the server cannot be used or its tables are newer than we are.
+    pub fn connect(url: &ServerUrl) -> Result<Self> {
+        Ok(Self(Database::Postgres(Postgres::open(url)?)))
     }
 
     /// Numbers that are others whenever the data was changed, by this process or another.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When the data cannot be read.
     pub fn version(&self) -> Result<(i64, u64)> {
-        self.0.version()
+        match &self.0 {
+            Database::Sqlite(sqlite) => sqlite.version(),
+            Database::Postgres(postgres) => postgres.version(),
+        }
     }
 
-    /// Reads; each statement sees what was written before it.
+    /// Reads; each statement sees what was written before it. `work` may be done twice.
     pub(crate) fn read<T>(&self, work: impl Fn(&Reader<'_>) -> Result<T>) -> Result<T> {
-        self.0.read(work)
+        match &self.0 {
+            Database::Sqlite(sqlite) => sqlite.read(work),
+            Database::Postgres(postgres) => postgres.read(work),
+        }
     }
 
     /// Changes, after all other changes and before the next; nothing is changed when `work` fails.
     pub(crate) fn write<T>(&self, work: impl FnOnce(&Writer<'_>) -> Result<T>) -> Result<T> {
-        self.0.write(work)
+        match &self.0 {
+            Database::Sqlite(sqlite) => sqlite.write(work),
+            Database::Postgres(postgres) => postgres.write(work),
+        }
     }
 }
 
@@ -68,6 +104,10 @@ impl Reader<'_> {
     /// The first row, if there is one.
     pub(crate) fn row(&self, sql: &str, values: &[Value]) -> Result<Option<Row>> {
         Ok(self.rows(sql, values)?.into_iter().next())
+    }
+
+    fn dialect(&self) -> Dialect {
+        self.0.dialect()
     }
 }
 
@@ -102,19 +142,4 @@ fn check(values: &[Value]) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::control_with_site;
-
-    #[test]
-    fn a_write_that_fails_changes_nothing() {
-        let (_directory, control, site) = control_with_site();
-        let failed: Result<()> = control.write(|writer| {
-            writer.execute("UPDATE sites SET domain = 'b.example' WHERE id = ?1", params![site.id])?;
-            writer.execute("DELETE FROM settings WHERE value = ?1", params!["a\0b"])?;
-            Ok(())
-        });
-        assert!(matches!(failed, Err(Error::Refused(words)) if words.contains("U+0000")));
-        assert_eq!(control.sites().expect("read"), [site]);
-    }
-}
+mod tests;

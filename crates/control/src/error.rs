@@ -37,6 +37,12 @@ pub enum Error {
     /// The file cannot be read or written.
     #[error("control data: {0}")]
     Database(#[from] rusqlite::Error),
+    /// The database server does not do what it is asked, and would not a minute later: a person is needed.
+    #[error("control data: the database server says: {0}")]
+    Server(String),
+    /// The database server is away, or somebody else holds what is needed: try again.
+    #[error("control data: the database server cannot be used now: {0}")]
+    Unavailable(String),
     /// The file cannot be made.
     #[error("control data: {0}")]
     Io(#[from] std::io::Error),

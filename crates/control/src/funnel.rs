@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn keeps_its_steps_in_order_and_its_goals_from_being_removed() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let goals: Vec<u64> = ["/c", "/a", "/b"]
             .map(|page| control.add_goal(&site, NewGoal::new(GoalKind::Page(page.into()))).expect("added").id)
             .into();
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn goes_with_its_site() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let goals =
             ["/a", "/b"].map(|page| control.add_goal(&site, NewGoal::new(GoalKind::Page(page.into()))));
         let steps = goals.map(|goal| goal.expect("added").id);
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn refuses_too_few_steps_and_steps_that_are_no_goals_of_the_site() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let goal = control.add_goal(&site, NewGoal::new(GoalKind::Page("/a".into()))).expect("added").id;
         for (steps, words) in [
             (vec![goal], "1 steps, expected 2 to 8 goals"),

@@ -1,4 +1,4 @@
-//! Control data: what the operator says, in one small SQLite file beside the data.
+//! Control data: what the operator says, in one small SQLite file beside the data, or in a database of a PostgreSQL server.
 //!
 //! Invariant: nothing about a visitor is ever in here. A running server notices changes by [`Control::version`], so
 //! the command line needs no connection to it.
@@ -32,8 +32,8 @@ mod user;
 
 pub use annotation::{Annotation, Moment};
 pub use authorization::{Action, Actor, Decision, Person, Subject, decide};
-pub use config::Config;
-pub use database::Control;
+pub use config::{Config, DatabaseConfig};
+pub use database::{Control, ServerUrl};
 pub use error::{Error, Result};
 pub use funnel::{Funnel, NewFunnel, StepOrder, Within};
 pub use goal::{Goal, GoalKind, NewGoal};

@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn any_setup_link_makes_the_first_owner_and_then_none_does() {
-        let (_directory, control, _site) = control_with_site();
+        let (_ground, control, _site) = control_with_site();
         let first = control.setup_link().expect("made").expect("no owner yet");
         let second = control.setup_link().expect("made").expect("no owner yet");
         assert!(matches!(set_up(&control, "00", "ada@example.com"), Err(Error::LinkGone)));
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_password_link_works_once_in_time_and_for_one_alone() {
-        let (_directory, control, _site) = control_with_site();
+        let (_ground, control, _site) = control_with_site();
         let user = member(&control, "bob@example.com");
         let replaced = control.password_link(&user, second(60)).expect("made");
         let link = control.password_link(&user, second(60)).expect("made");

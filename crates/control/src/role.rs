@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_role_is_given_changed_and_taken_away() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let user = member(&control, "ada@example.com");
         control.set_member(&site, &user, Role::Viewer).expect("given");
         control.set_member(&site, &user, Role::Admin).expect("changed");
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn roles_end_with_the_site_and_with_the_account() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let other = control.add_site("b.example", "UTC", jiff::Timestamp::UNIX_EPOCH).expect("added");
         let user = member(&control, "ada@example.com");
         for site in [&site, &other] {

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn keeps_filters_that_pass_and_refuses_the_others() {
-        let (_directory, control, site) = control_with_site();
+        let (_ground, control, site) = control_with_site();
         let added = control.add_segment(&site, segment("France"), |_| Ok(())).expect("added");
         assert_eq!(control.add_segment(&site, segment("France"), |_| Ok(())).expect("found"), added);
         assert_eq!(control.segments(&site).expect("read"), std::slice::from_ref(&added));

@@ -278,16 +278,17 @@ fn exists(domain: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::Ground;
 
-    fn control() -> (tempfile::TempDir, Control) {
-        let directory = tempfile::tempdir().expect("directory");
-        let control = Control::open(&directory.path().join("control.sqlite")).expect("open");
-        (directory, control)
+    fn control() -> (Ground, Control) {
+        let ground = Ground::new();
+        let control = ground.open();
+        (ground, control)
     }
 
     #[test]
     fn keeps_what_a_site_is_told() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         let added = control
             .add_site("https://www.Example.com/", "Europe/Berlin", Timestamp::UNIX_EPOCH)
             .expect("added");
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn changes_nothing_where_one_of_several_settings_makes_no_sense() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         let before = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         let settings = [(Setting::Referrer, "page".to_owned()), (Setting::PrivacyFloor, "0".to_owned())];
         assert!(matches!(control.set_site("a.example", &settings), Err(Error::Refused(_))));
@@ -317,7 +318,7 @@ mod tests {
 
     #[test]
     fn a_name_of_one_site_is_not_given_to_another() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         for domain in ["a.example", "b.example"] {
             control.add_site(domain, "UTC", Timestamp::UNIX_EPOCH).expect("added");
         }
@@ -331,7 +332,7 @@ mod tests {
 
     #[test]
     fn never_gives_a_number_twice_and_remembers_what_is_to_be_erased() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         let first = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         control.remove_site("a.example").expect("removed");
         let removed = control.removed_sites().expect("read");
@@ -344,7 +345,7 @@ mod tests {
 
     #[test]
     fn gives_a_site_another_domain_but_not_another_sites() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         let site = control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         control.add_site("b.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         assert_eq!(control.rename_site("a.example", "www.c.example").expect("renamed").id, site.id);
@@ -354,7 +355,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_site() {
-        let (_directory, control) = control();
+        let (_ground, control) = control();
         for (domain, zone) in [("", "UTC"), ("a b", "UTC"), ("a/b", "UTC"), ("a.example", "Mars/Olympus")] {
             assert!(
                 matches!(control.add_site(domain, zone, Timestamp::UNIX_EPOCH), Err(Error::Refused(_))),
@@ -368,9 +369,9 @@ mod tests {
 
     #[test]
     fn tells_this_process_and_others_that_something_changed() {
-        let (directory, control) = control();
+        let (ground, control) = control();
         let own = control.version().expect("version");
-        let other = Control::open(&directory.path().join("control.sqlite")).expect("open");
+        let other = ground.open();
         let before = other.version().expect("version");
         control.add_site("a.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
         assert_ne!(other.version().expect("version"), before);

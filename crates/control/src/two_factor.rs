@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn asks_for_codes_once_the_device_has_shown_one_and_takes_each_once() {
-        let (_directory, control, _site) = control_with_site();
+        let (_ground, control, _site) = control_with_site();
         let user = owner(&control, "ada@example.com");
         let device = control.begin_two_factor(&user).expect("begun");
         assert!(device.uri.starts_with("otpauth://totp/Passant:ada%40example.com?secret="), "{}", device.uri);
@@ -173,7 +173,7 @@ mod tests {
     /// RFC 6238, appendix B: the key "12345678901234567890" by SHA-1, of whose eight digits six are shown.
     #[test]
     fn computes_the_codes_of_the_rfc() {
-        let (_directory, control, _site) = control_with_site();
+        let (_ground, control, _site) = control_with_site();
         let user = owner(&control, "ada@example.com");
         for (at, code) in [
             (59, "287082"),

@@ -13,10 +13,12 @@ use passant_ingest::{NamedBy, Sender, SiteTable, Sites, TokenHash};
 use passant_query::rollup::Zones;
 use passant_query::{Filter, Goal, GoalKind, PagePattern, Reader, Segment};
 use serde_json::Value;
+use tokio::time::MissedTickBehavior;
 
 use crate::authority::{Authority, Credentials};
+use crate::refusal::Refusal;
 
-/// How often the control data's version is looked at: one read of a shared page, no query.
+/// How often the control data's version is looked at: a shared page of a file, one row of a server.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The sites for the pipeline, with who may speak for their visitors.
@@ -78,21 +80,30 @@ pub(crate) fn zones(control: &Control) -> passant_control::Result<Zones> {
 pub(crate) async fn follow(control: Arc<Control>, sites: Sites) {
     // What was read at the start may have changed since.
     let mut seen = None;
+    let mut is_readable = true;
     let mut ticks = tokio::time::interval(LOOK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let version = control.version().ok();
-        if version == seen {
-            continue;
-        }
-        match sites_for_ingest(&control) {
-            Ok(table) => {
-                sites.store(Arc::new(table));
-                seen = version;
+        let read = control.version().and_then(|version| {
+            if seen != Some(version) {
+                sites.store(Arc::new(sites_for_ingest(&control)?));
             }
-            Err(error) => {
-                tracing::warn!(%error, "the control data cannot be read; trying again")
+            Ok(version)
+        });
+        match (read, is_readable) {
+            (Ok(version), was_readable) => {
+                seen = Some(version);
+                if !was_readable {
+                    tracing::info!("the control data are read again");
+                }
+                is_readable = true;
             }
+            (Err(error), true) => {
+                tracing::warn!(%error, "the control data cannot be read; the sites stay as they are");
+                is_readable = false;
+            }
+            (Err(_), false) => {}
         }
     }
 }
@@ -102,7 +113,14 @@ pub(crate) struct ReportAccess(pub(crate) Authority);
 
 impl ReportAccess {
     fn for_reports(&self, headers: &HeaderMap, domain: &str) -> passant_query::Result<passant_query::Site> {
-        let actor = self.0.actor(&Credentials::of(headers)).map_err(|_| passant_query::Error::NotAllowed)?;
+        let actor = self.0.actor(&Credentials::of(headers)).map_err(|refusal| {
+            // A dashboard that is told that its session is none asks for the password.
+            if matches!(refusal, Refusal::Unavailable | Refusal::Failed) {
+                passant_query::Error::AccessUnavailable
+            } else {
+                passant_query::Error::NotAllowed
+            }
+        })?;
         let refused = match actor {
             Actor::Stranger => passant_query::Error::MissingToken,
             Actor::Person(_) | Actor::Token(_) | Actor::Guest(_) => passant_query::Error::NotAllowed,
@@ -155,7 +173,7 @@ impl passant_query::Access for ReportAccess {
 
 fn unreadable(error: &passant_control::Error) -> passant_query::Error {
     tracing::error!(%error, "who may read a site cannot be looked up");
-    passant_query::Error::NotAllowed
+    passant_query::Error::AccessUnavailable
 }
 
 fn goal(goal: passant_control::Goal) -> Goal {

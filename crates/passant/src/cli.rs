@@ -5,12 +5,13 @@ mod rollup;
 mod site_set;
 mod user;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use passant_control::SCRIPT_OPTIONS;
+use passant_control::{SCRIPT_OPTIONS, ServerUrl};
 
 pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
 pub(crate) use rollup::Rollup;
@@ -49,6 +50,15 @@ pub(crate) struct Place {
     /// Configuration file (TOML); everything has a default
     #[arg(long, global = true, value_name = "FILE", env = "PASSANT_CONFIG")]
     pub(crate) config: Option<PathBuf>,
+    /// Database of a PostgreSQL server with the sites, people and tokens, in the place of a file in the data
+    /// directory: postgres://passant:PASSWORD@HOST/DATABASE. Others can see a command line: prefer the variable
+    #[arg(long, global = true, value_name = "URL", env = "PASSANT_CONTROL_URL", hide_env_values = true, value_parser = server_url)]
+    pub(crate) control_url: Option<ServerUrl>,
+}
+
+/// Any text, so that a wrong one is not shown.
+fn server_url(text: &str) -> Result<ServerUrl, Infallible> {
+    Ok(ServerUrl::new(text))
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +103,9 @@ pub(crate) enum Command {
     /// Show and rebuild what is added up of closed days (serve does this by itself)
     #[command(subcommand)]
     Rollup(Rollup),
+    /// Move the sites, people and tokens to another database
+    #[command(subcommand)]
+    Control(ControlData),
     /// Read the configuration, say what is wrong with it, and stop
     CheckConfig,
     /// Bring the store's tables to this version, and stop
@@ -232,6 +245,23 @@ pub(crate) enum Token {
     Revoke {
         /// Its number in the list
         id: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ControlData {
+    /// Copy them all into a database that holds none yet; stop the servers first
+    #[command(after_help = "Examples:
+  passant control copy --to-file /etc/passant/control.url     a file with the URL of a PostgreSQL database
+  passant control copy --to postgres://passant@%2Frun%2Fpostgresql/passant
+  PASSANT_CONTROL_URL=postgres://… passant control copy --to ./control.sqlite     and back into a file")]
+    Copy {
+        /// Where to: the URL of a PostgreSQL database, or the path of a new SQLite file
+        #[arg(long, value_name = "URL|PATH", required_unless_present = "to_file")]
+        to: Option<String>,
+        /// A file that holds the URL: others can see a command line
+        #[arg(long, value_name = "FILE", conflicts_with = "to")]
+        to_file: Option<PathBuf>,
     },
 }
 

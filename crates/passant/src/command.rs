@@ -1,5 +1,6 @@
 //! What each command does.
 
+mod control;
 mod definition;
 mod rollup;
 mod user;
@@ -33,7 +34,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     core_dump::forbid()?;
-    let config = Config::load(place.config.as_deref())?;
+    let mut config = Config::load(place.config.as_deref())?;
+    // A blank variable is how a compose file leaves one out.
+    if let Some(url) = place.control_url.as_ref().filter(|url| !url.is_blank()) {
+        config = config.with_control(url.clone())?;
+    }
     match command {
         Command::Serve(options) => {
             log::start(config.serve.log_format);
@@ -58,6 +63,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
         Command::Segment(command) => definition::segment(&Session::open(config, place)?.control, command),
         Command::Annotation(command) => {
             definition::annotation(&Session::open(config, place)?.control, command)
+        }
+        Command::Control(cli::ControlData::Copy { to, to_file }) => {
+            control::copy(&Session::open(config, place)?.control, to, to_file)
         }
         Command::Import(options) => {
             log::start_quiet();
@@ -89,7 +97,7 @@ struct Session {
 impl Session {
     fn open(config: Config, place: Place) -> Result<Self> {
         let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
-        let control = Control::open(&data.control())?;
+        let control = config.control.open(&data.control())?;
         Ok(Self { config, place, data, control })
     }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use passant_control::{DatabaseConfig, ServerUrl};
 use passant_store::Endpoint;
 use serde::Deserialize;
 
@@ -21,6 +22,7 @@ pub(crate) struct Config {
     pub(crate) store: passant_store::Config,
     pub(crate) engine: passant_engine::Config,
     pub(crate) query: passant_store::ReadConfig,
+    pub(crate) control: DatabaseConfig,
     pub(crate) accounts: passant_control::Config,
     /// By whom people may sign in besides by password.
     pub(crate) oidc: Option<oidc::Config>,
@@ -129,6 +131,16 @@ impl Config {
         Ok(config)
     }
 
+    /// The same with the control data in the database of this URL.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub(crate) fn with_control(mut self, url: ServerUrl) -> Result<Self, ConfigError> {
+        self.control = DatabaseConfig::of(url);
+        self.control.check().map_err(|error| ConfigError(error.to_string()))?;
+        Ok(self)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let refused = |error: &dyn std::fmt::Display| ConfigError(error.to_string());
         self.spool.check().map_err(|error| refused(&error))?;
@@ -136,6 +148,7 @@ impl Config {
         self.query.check().map_err(|error| refused(&error))?;
         self.ingest.check().map_err(|error| refused(&error))?;
         self.tracker.check()?;
+        self.control.check().map_err(|error| refused(&error))?;
         self.accounts.check().map_err(|error| refused(&error))?;
         if let Some(oidc) = &self.oidc {
             oidc.check(self.accounts.base_url.as_deref()).map_err(ConfigError)?;
@@ -187,6 +200,8 @@ mod tests {
     fn refuses_a_file_that_is_not_there_and_values_that_make_no_sense() {
         assert!(Config::load(Some(Path::new("/nowhere/passant.toml"))).is_err());
         assert!(load("[store]\nurl = \"ftp://x\"\n").is_err());
+        assert!(load("[control]\nurl = \"sqlite:x\"\n").is_err());
+        assert!(load("[control]\nurl = \"postgres://a@b/c\"\nurl_file = \"x\"\n").is_err());
         assert!(load("[tracker]\nscript_path = \"/lib/a b.js\"\n").is_err());
         assert!(load("[tracker]\nevent_path = \"lib/note\"\n").is_err());
         assert!(load("[ingest]\ntrusted_proxies = [\"10.0.0.0/99\"]\n").is_err());

@@ -114,6 +114,8 @@ impl EnginePlan {
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
+        // It knows nothing of the control data.
+        command.env_remove("PASSANT_CONTROL_URL");
         command.arg("engine").arg("--socket").arg(&self.socket).arg("--data").arg(&self.data);
         command.arg("--parent").arg(std::process::id().to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);

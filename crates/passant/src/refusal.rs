@@ -44,6 +44,8 @@ pub(crate) enum Refusal {
     Foreign,
     /// A link that works once was used or is too old.
     LinkGone,
+    /// The control data are away for the moment.
+    Unavailable,
     /// Our own fault.
     Failed,
 }
@@ -102,6 +104,10 @@ impl Refusal {
             Self::LinkGone => {
                 (StatusCode::GONE, "The link is not valid any more; ask for another".to_owned())
             }
+            Self::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The control data cannot be used now; try again".to_owned(),
+            ),
             Self::Failed => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "The control data could not be used".to_owned())
             }
@@ -117,7 +123,11 @@ impl From<Error> for Refusal {
             Error::Unknown { what, .. } => Self::Unknown(what),
             Error::UnknownUser(_) => Self::Unknown("user"),
             Error::LinkGone => Self::LinkGone,
-            Error::Newer { .. } | Error::Database(_) | Error::Io(_) => {
+            Error::Unavailable(_) => {
+                tracing::warn!(%error, "the control data cannot be used now");
+                Self::Unavailable
+            }
+            Error::Newer { .. } | Error::Database(_) | Error::Server(_) | Error::Io(_) => {
                 tracing::error!(%error, "the control data cannot be used");
                 Self::Failed
             }
@@ -141,7 +151,9 @@ impl IntoResponse for Refusal {
                 Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")))
             }
             Self::TooMany(wait) => Some((RETRY_AFTER, HeaderValue::from(seconds(wait)))),
-            Self::Busy | Self::SignIn(_) => Some((RETRY_AFTER, HeaderValue::from(BUSY_SECONDS))),
+            Self::Busy | Self::Unavailable | Self::SignIn(_) => {
+                Some((RETRY_AFTER, HeaderValue::from(BUSY_SECONDS)))
+            }
             Self::Bad(_)
             | Self::UnknownSite
             | Self::Unknown(_)

@@ -97,7 +97,7 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
     let data = DataDirectory::open(place.data_dir.as_deref().unwrap_or(&config.serve.data_dir))?;
     // Several processes that only report may share the data of the one that ingests.
     let _lock = if options.role == Role::Query { None } else { Some(data.hold()?) };
-    let control = Arc::new(Control::open(&data.control())?);
+    let control = Arc::new(config.control.open(&data.control())?);
     let metrics = Arc::new(Metrics::new());
     let registry = metrics.registry().clone();
     register_build(&registry)?;

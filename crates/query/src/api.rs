@@ -372,6 +372,8 @@ impl IntoResponse for Error {
             Self::Unavailable(cause) => tracing::warn!(%cause, "report not computed"),
             Self::Failed(cause) => tracing::error!(%cause, "report failed"),
             Self::TooCostly(limit) => tracing::info!(%limit, "report given up"),
+            // Whoever could not look it up has said so.
+            Self::AccessUnavailable => {}
             Self::Invalid { .. } | Self::MissingToken | Self::NotAllowed | Self::TooManyWatch => {}
         }
         let mut response = (self.status(), Json(json!({ "error": self.to_string() }))).into_response();
@@ -380,7 +382,10 @@ impl IntoResponse for Error {
             Self::MissingToken | Self::NotAllowed => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::TooCostly(Cost::Time) | Self::Unavailable(_) | Self::TooManyWatch => {
+            Self::TooCostly(Cost::Time)
+            | Self::Unavailable(_)
+            | Self::AccessUnavailable
+            | Self::TooManyWatch => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Self::Invalid { .. } | Self::TooCostly(Cost::Memory | Cost::Rows) | Self::Failed(_) => {}

@@ -24,6 +24,9 @@ pub enum Error {
     /// stranger learns nothing about which sites exist.
     #[error("invalid API key or site id: the site must exist and the key must be allowed to read it")]
     NotAllowed,
+    /// Who may read the site cannot be looked up now: try again.
+    #[error("who may read the site cannot be looked up now; try again")]
+    AccessUnavailable,
     /// The question needs more than a report may have: ask for less.
     #[error("{}", too_costly(*.0))]
     TooCostly(Cost),
@@ -50,9 +53,10 @@ impl Error {
             Self::MissingToken | Self::NotAllowed => StatusCode::UNAUTHORIZED,
             // The same question a minute later would need as much memory and as many rows, but perhaps less time.
             Self::TooCostly(Cost::Memory | Cost::Rows) => StatusCode::BAD_REQUEST,
-            Self::TooCostly(Cost::Time) | Self::Unavailable(_) | Self::TooManyWatch => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::TooCostly(Cost::Time)
+            | Self::Unavailable(_)
+            | Self::AccessUnavailable
+            | Self::TooManyWatch => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

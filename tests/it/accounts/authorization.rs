@@ -209,7 +209,7 @@ impl Scene {
         let passant = Passant::start().await;
         until("the store is ready", || async { passant.log().contains("the store is ready").then_some(()) })
             .await;
-        let control = Control::open(&passant.data().join("control.sqlite")).expect("open");
+        let control = passant.control();
         Self { passant, control }
     }
 

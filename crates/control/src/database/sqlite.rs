@@ -9,6 +9,7 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 
+use super::dialect::Dialect;
 use super::migration::MIGRATIONS;
 use super::value::{Row, Value};
 use super::{Reader, Statements, Writer};
@@ -58,6 +59,10 @@ impl Sqlite {
 }
 
 impl Statements for Connection {
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     fn rows(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>> {
         let mut statement = self.prepare_cached(sql)?;
         let columns = statement.column_count();

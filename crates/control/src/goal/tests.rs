@@ -9,7 +9,7 @@ fn event(name: &str) -> NewGoal {
 
 #[test]
 fn keeps_goals_of_every_kind_and_names_them_by_what_meets_them() {
-    let (_directory, control, site) = control_with_site();
+    let (_ground, control, site) = control_with_site();
     let scroll = GoalKind::Scroll { page: "/long".into(), percent: 75 };
     let mut paid = event("Purchase");
     paid.currency = Some("EUR".into());
@@ -24,7 +24,7 @@ fn keeps_goals_of_every_kind_and_names_them_by_what_meets_them() {
 
 #[test]
 fn finds_a_goal_of_the_same_meaning_and_refuses_another_name_for_it() {
-    let (_directory, control, site) = control_with_site();
+    let (_ground, control, site) = control_with_site();
     let first = control.add_goal(&site, event("Signup")).expect("added");
     assert_eq!(control.add_goal(&site, event("Signup")).expect("found"), first);
     let renamed = NewGoal { display_name: Some("Joined".into()), ..event("Signup") };
@@ -36,7 +36,7 @@ fn finds_a_goal_of_the_same_meaning_and_refuses_another_name_for_it() {
 
 #[test]
 fn refuses_goals_that_make_no_sense() {
-    let (_directory, control, site) = control_with_site();
+    let (_ground, control, site) = control_with_site();
     let page = |path: &str| NewGoal::new(GoalKind::Page(path.to_owned()));
     let scroll = |percent| NewGoal::new(GoalKind::Scroll { page: "/a".into(), percent });
     let priced = |goal: NewGoal, currency: &str| NewGoal { currency: Some(currency.to_owned()), ..goal };
@@ -61,7 +61,7 @@ fn refuses_goals_that_make_no_sense() {
 
 #[test]
 fn removes_a_goal_of_its_own_site_only() {
-    let (_directory, control, site) = control_with_site();
+    let (_ground, control, site) = control_with_site();
     let other = control.add_site("b.example", "UTC", jiff::Timestamp::UNIX_EPOCH).expect("added");
     let goal = control.add_goal(&site, event("Signup")).expect("added");
     assert!(matches!(control.remove_goal(&other, goal.id), Err(Error::Unknown { .. })));

@@ -7,6 +7,7 @@ use passant_tests::{Answer, Passant, PostgresServer, Settings, postgres, until};
 use serde_json::{Value, json};
 
 /// A server, where there is PostgreSQL.
+#[expect(clippy::print_stdout, reason = "whoever reads the tests' output is to see what was not tested")]
 fn server() -> Option<PostgresServer> {
     if postgres::programs().is_none() {
         println!("SKIPPED: PostgreSQL is not there: `make setup-test` installs it as root");

@@ -32,6 +32,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table { name: "segments", ids: Ids::Given },
     Table { name: "annotations", ids: Ids::Given },
     Table { name: "users", ids: Ids::Given },
+    Table { name: "identities", ids: Ids::None },
     Table { name: "recovery_codes", ids: Ids::None },
     Table { name: "members", ids: Ids::None },
     Table { name: "sessions", ids: Ids::Given },

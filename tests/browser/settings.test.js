@@ -285,7 +285,7 @@ settings('segments and annotations are added and removed', {}, async (page) => {
   await row(page, '(Country is DE or FR or Page matches ^/a)').waitFor()
   await page.fill('[name=name]', 'Everybody')
   await page.click('button:text-is("Add the segment")')
-  await page.locator('fieldset .error', { hasText: 'a segment without filters is the whole site' }).waitFor()
+  await page.locator('.field .error', { hasText: 'a segment without filters is the whole site' }).waitFor()
   const [segment] = await definitions(page, 'segments')
   assert.deepEqual(segment.filters, [['or', [['is', 'visit:country', ['DE', 'FR']], ['matches', 'event:page', ['^/a']]]]])
   assert.match(await remove(page, 'Neighbours'), /every shared link that is limited to it/)

@@ -148,6 +148,8 @@ mod tests {
         control.confirm_two_factor(&user, &code, then).expect("confirmed");
         let other = member(&control, "bob@example.com");
         control.set_member(&site, &other, Role::Viewer).expect("given");
+        let identity = crate::Identity { issuer: "https://id.example".into(), subject: "1".into() };
+        control.join_identity(&identity, &other).expect("joined");
         control.password_link(&other, then).expect("made");
         let limits = crate::Config::default().session_limits();
         control.begin_session(&user, NOW, limits).expect("begun");

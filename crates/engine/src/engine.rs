@@ -27,7 +27,7 @@ use crate::{
     lifetime::Ending,
     queue::Queue,
     response::Identity,
-    run_state::{MARKER_SETTING, Running},
+    run_state::{CONNECTION_SETTING, Running},
     server::{self, Listener},
     worker::{Opening, Worker},
 };
@@ -210,14 +210,16 @@ fn watch_kills(mut control: Connection, mut killed: mpsc::UnboundedReceiver<Arc<
         }
         pending.retain(|running| !running.is_finished());
         for running in &pending {
-            // SYNC would wait for a statement that may wait for this very engine.
-            let marker = running.marker();
-            let sql = format!(
-                "KILL QUERY WHERE endsWith(query, '{marker}') OR Settings['{MARKER_SETTING}'] = '{marker}' ASYNC"
-            );
-            if let Err(reason) = control.query(Call { sql: &sql, format: "Null", parameters: &[] }) {
-                warn!(reason, "could not kill a statement");
-            }
+            running.kill(|connection| {
+                // SYNC would wait for a statement that may wait for this very engine.
+                let sql = format!(
+                    "KILL QUERY WHERE endsWith(query, '{marker}') OR Settings['{CONNECTION_SETTING}'] = '{connection}' ASYNC",
+                    marker = running.marker(),
+                );
+                if let Err(reason) = control.query(Call { sql: &sql, format: "Null", parameters: &[] }) {
+                    warn!(reason, "could not kill a statement");
+                }
+            });
         }
     }
 }

@@ -18,8 +18,8 @@ pub(crate) struct Setting {
 }
 
 /// Names that clients send as a matter of course and that have no meaning without a session, roles, or a server's
-/// own compression and progress: accepted and ignored.
-const IGNORED: [&str; 29] = [
+/// own compression and progress, and the one that names connections: accepted and ignored.
+const IGNORED: [&str; 30] = [
     "add_http_cors_header",
     "async_insert",
     "async_insert_busy_timeout_ms",
@@ -39,6 +39,7 @@ const IGNORED: [&str; 29] = [
     "http_write_exception_in_output_format",
     "http_zlib_compression_level",
     "insert_quorum",
+    "log_comment",
     "network_compression_method",
     "quota_key",
     "readonly",
@@ -74,7 +75,6 @@ const APPLIED: [&str; 62] = [
     "join_algorithm",
     "join_use_nulls",
     "lightweight_deletes_sync",
-    "log_comment",
     "log_queries",
     "max_ast_depth",
     "max_ast_elements",
@@ -101,6 +101,7 @@ const APPLIED: [&str; 62] = [
     "mutations_sync",
     "optimize_aggregation_in_order",
     "optimize_read_in_order",
+    "optimize_skip_merged_partitions",
     "optimize_skip_unused_shards",
     "optimize_use_projections",
     "prefer_column_name_to_alias",

@@ -1,11 +1,15 @@
 //! A thread that owns one connection and executes jobs on it, one at a time.
 //!
-//! Invariant: every call of libchdb happens on such a thread, and a connection leaves each job as it was before:
-//! its settings are put back, and if that fails the connection is replaced.
+//! Invariant: every call of libchdb happens on such a thread, and each job runs with its own settings and nobody else's:
+//! what differs from the job before is set, what that one alone had is put back, and if that fails the connection is
+//! replaced. Most jobs have the settings of the one before, and nothing is to be done.
 
 use std::{
-    collections::HashMap,
-    sync::Arc,
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,8 +23,8 @@ use crate::{
     formats::{Framing, Joint},
     job::{Expectation, Feed, Job, Reply, Rights, Statement, Work},
     queue::{Next, Queue},
-    run_state::MARKER_SETTING,
-    settings::{Limits, Setting},
+    run_state::CONNECTION_SETTING,
+    settings::Limits,
 };
 
 /// How long a thread waits for a client that neither sends nor takes anything, while it holds a connection.
@@ -46,15 +50,16 @@ pub(crate) struct Opening {
 }
 
 impl Opening {
-    /// Opens a connection.
+    /// Opens a connection of this name.
     ///
     /// # Errors
     /// libchdb's refusal.
-    pub(crate) fn open(&self) -> Result<Connection, String> {
+    pub(crate) fn open(&self, name: &str) -> Result<Connection, String> {
         let mut options = self.options.clone();
         options.extend(self.settings.iter().map(|(name, value)| format!("--{name}={value}")));
         let mut connection = self.library.connect(&options)?;
         connection.query(plain(&use_database(&self.database)))?;
+        connection.query(plain(&set([(CONNECTION_SETTING, Some(name))].into_iter())))?;
         Ok(connection)
     }
 }
@@ -77,7 +82,12 @@ pub(crate) struct Worker {
     opening: Opening,
     connection: Connection,
     database: String,
+    /// Shown beside the statements that run on it.
+    name: Arc<str>,
+    /// What it was opened with.
     home: HashMap<&'static str, String>,
+    /// What jobs have set since.
+    changed: BTreeMap<String, String>,
     runtime: Handle,
 }
 
@@ -87,10 +97,12 @@ impl Worker {
     /// # Errors
     /// libchdb's refusal to connect.
     pub(crate) fn open(opening: Opening, runtime: Handle) -> Result<Self, String> {
-        let connection = opening.open()?;
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let name = format!("passant connection {}", NUMBER.fetch_add(1, Relaxed));
+        let connection = opening.open(&name)?;
         let database = opening.database.clone();
         let home = opening.settings.iter().cloned().collect();
-        Ok(Self { opening, connection, database, home, runtime })
+        Ok(Self { opening, connection, database, name: name.into(), home, changed: BTreeMap::new(), runtime })
     }
 
     /// Executes jobs until the queue is closed and empty.
@@ -105,9 +117,8 @@ impl Worker {
     }
 
     fn execute(&mut self, job: Job) {
-        let Job { mut statement, work, replies, running, deadline } = job;
-        name_by_setting(&mut statement, running.marker());
-        if running.start() {
+        let Job { statement, work, replies, running, deadline } = job;
+        if running.start(&self.name) {
             let outcome = if Instant::now() > deadline {
                 Err(Exception::new(
                     Kind::TimeoutExceeded,
@@ -139,7 +150,6 @@ impl Worker {
             Work::Whole => self.whole(task),
             Work::Insert(feed, expected) => self.insert(task, feed, expected),
         });
-        self.restore(task.statement);
         // The marker is nothing that the client wrote.
         outcome.map_err(|exception| exception.without(&format!("\n{}", task.marker)))
     }
@@ -174,44 +184,56 @@ impl Worker {
             self.connection.query(plain(&use_database(&statement.database))).map_err(Exception::from_text)?;
             self.database.clone_from(&statement.database);
         }
-        if statement.settings.is_empty() {
-            return Ok(());
-        }
-        let pairs = statement.settings.iter().map(|setting| (setting.name.as_str(), setting.value.as_str()));
-        self.connection.query(plain(&set(pairs))).map(drop).map_err(Exception::from_text)
+        let asked: BTreeMap<&str, &str> = statement
+            .settings
+            .iter()
+            .map(|setting| (setting.name.as_str(), setting.value.as_str()))
+            .collect();
+        self.put_back(&asked);
+        self.set(&asked)
     }
 
-    fn restore(&mut self, statement: &Statement) {
-        if statement.settings.is_empty() {
+    /// Puts back what jobs before have set and this one does not.
+    fn put_back(&mut self, asked: &BTreeMap<&str, &str>) {
+        let is_left = |name: &&str| !asked.contains_key(name);
+        let left: Vec<&str> = self.changed.keys().map(String::as_str).filter(is_left).collect();
+        if left.is_empty() {
             return;
         }
-        let names = || statement.settings.iter().map(|setting| setting.name.as_str());
-        let defaults: Vec<String> = names()
-            .filter(|name| !self.home.contains_key(name))
-            .map(|name| format!("{name} = DEFAULT"))
+        let text = set(left.into_iter().map(|name| (name, self.home.get(name).map(String::as_str))));
+        if let Err(reason) = self.connection.query(plain(&text)) {
+            warn!(reason, "replacing a connection whose settings could not be put back");
+            self.reopen();
+            return;
+        }
+        self.changed.retain(|name, _| asked.contains_key(name.as_str()));
+    }
+
+    /// Sets what the job asks for and the connection has not.
+    fn set(&mut self, asked: &BTreeMap<&str, &str>) -> Result<(), Exception> {
+        let has = |name: &str| self.changed.get(name).or_else(|| self.home.get(name)).map(String::as_str);
+        let new: Vec<_> = asked
+            .iter()
+            .map(|(name, value)| (*name, *value))
+            .filter(|(name, value)| has(name) != Some(value))
             .collect();
-        let home: Vec<(&str, &str)> =
-            names().filter_map(|name| Some((name, self.home.get(name)?.as_str()))).collect();
-        let mut texts = Vec::new();
-        if !defaults.is_empty() {
-            texts.push(format!("SET {}", defaults.join(", ")));
+        if new.is_empty() {
+            return Ok(());
         }
-        if !home.is_empty() {
-            texts.push(set(home.into_iter()));
-        }
-        for text in texts {
-            if let Err(reason) = self.connection.query(plain(&text)) {
-                warn!(reason, "replacing a connection whose settings could not be put back");
-                self.reopen();
-                return;
-            }
-        }
+        let text = set(new.iter().map(|(name, value)| (*name, Some(*value))));
+        self.changed.extend(new.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self.connection.query(plain(&text)).map(drop).map_err(|refusal| {
+            // Some may have been set before one was refused.
+            self.put_back(&BTreeMap::new());
+            Exception::from_text(refusal)
+        })
     }
 
     fn reopen(&mut self) {
-        match self.opening.open() {
+        match self.opening.open(&self.name) {
             Ok(connection) => {
                 self.connection = connection;
+                self.changed.clear();
                 self.database.clone_from(&self.opening.database);
             }
             Err(reason) => error!(reason, "could not replace a connection"),
@@ -289,15 +311,6 @@ impl Worker {
     }
 }
 
-/// A statement with parameters is shown as libchdb writes it once they are filled in, without comments: to be found among
-/// those that run, it carries its marker as a setting too.
-fn name_by_setting(statement: &mut Statement, marker: &str) {
-    if !statement.parameters.is_empty() {
-        statement.settings.retain(|setting| setting.name != MARKER_SETTING);
-        statement.settings.push(Setting { name: MARKER_SETTING.to_owned(), value: marker.to_owned() });
-    }
-}
-
 /// Hands a reply over, waiting for a slow client only so long.
 fn send(runtime: &Handle, replies: &mpsc::Sender<Reply>, reply: Reply) -> Result<(), Exception> {
     let sent = match replies.try_send(reply) {
@@ -327,9 +340,13 @@ fn use_database(name: &str) -> String {
     format!("USE `{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
 }
 
-fn set<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+/// The statement that gives these settings these values, or their defaults.
+fn set<'a>(pairs: impl Iterator<Item = (&'a str, Option<&'a str>)>) -> String {
     let assignments: Vec<String> = pairs
-        .map(|(name, value)| format!("{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")))
+        .map(|(name, value)| match value {
+            Some(value) => format!("{name} = '{}'", value.replace('\\', "\\\\").replace('\'', "\\'")),
+            None => format!("{name} = DEFAULT"),
+        })
         .collect();
     format!("SET {}", assignments.join(", "))
 }
@@ -345,7 +362,8 @@ mod tests {
     #[test]
     fn quotes_names_and_values() {
         assert_eq!(use_database("a`b\\"), "USE `a\\`b\\\\`");
-        assert_eq!(set([("a", "x'y\\"), ("b", "1")].into_iter()), "SET a = 'x\\'y\\\\', b = '1'");
+        let pairs = [("a", Some("x'y\\")), ("b", Some("1")), ("c", None)];
+        assert_eq!(set(pairs.into_iter()), "SET a = 'x\\'y\\\\', b = '1', c = DEFAULT");
     }
 
     #[test]

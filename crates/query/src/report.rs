@@ -100,6 +100,8 @@ pub struct Report {
     pub limit: u64,
     /// Rows to skip.
     pub offset: u64,
+    /// Whether it is told how many rows there would be without the limit, which means to go through all of them again.
+    pub counts_rows: bool,
     /// The privacy floor, where it holds.
     pub floor: Option<Floor>,
     /// The days of the range that are read from their roll-ups; without any, all is read from the events.
@@ -232,6 +234,7 @@ impl Report {
             order_by,
             limit: request.limit,
             offset: request.offset,
+            counts_rows: request.include.total_rows,
         };
         fit::check(&report)?;
         Ok(report)
@@ -247,7 +250,8 @@ impl Report {
             _ => None,
         });
         let buckets = interval.map(|interval| range.buckets(interval)).unwrap_or_default();
-        Ok(Self { range, buckets, limit: COMPARED_ROWS_MAX, offset: 0, rolled: None, ..self.clone() })
+        let (limit, offset, counts_rows) = (COMPARED_ROWS_MAX, 0, false);
+        Ok(Self { range, buckets, limit, offset, counts_rows, rolled: None, ..self.clone() })
     }
 
     /// What of its range is read from the events, in seconds since 1970.

@@ -28,7 +28,7 @@ pub struct ReportRow {
     pub metrics: Vec<Option<f64>>,
     /// Events with revenue in another currency than the goal's.
     pub foreign_events: u64,
-    /// Rows there would be without the limit.
+    /// Rows there would be without the limit; 0 where nobody asked.
     pub total_rows: u64,
     /// Whether groups of too few visitors have become this row: 1 or 0, as the two that follow.
     pub is_folded: u8,
@@ -61,7 +61,7 @@ pub struct Answer<'a> {
     pub report: &'a Report,
     /// One page of rows.
     pub rows: Vec<ReportRow>,
-    /// How many rows all pages have. It may differ from what the rows say only where a page beyond the last was asked.
+    /// How many rows all pages have, where the question asks for it. It may differ from what the rows say only where a page beyond the last was asked.
     pub total_rows: u64,
     /// The same question about another period, and all its rows.
     pub compared: Option<(Report, Vec<ReportRow>)>,

@@ -175,7 +175,7 @@ impl<'a> Sheet<'a> {
             let decided = keys.into_iter().find(|ordering| ordering.is_ne());
             decided.unwrap_or_else(|| one.cmp(other))
         });
-        let total_rows = rows.len() as u64;
+        let total_rows = if report.counts_rows { rows.len() as u64 } else { 0 };
         let skipped = usize::try_from(report.offset).unwrap_or(usize::MAX);
         let taken = usize::try_from(report.limit).unwrap_or(usize::MAX);
         let rows = rows.into_iter().skip(skipped).take(taken).map(|(group, metrics)| {

@@ -64,7 +64,7 @@ pub fn report(report: &Report) -> Statement {
     };
     let sql = format!(
         "-- report: {title}\nSELECT\n    {dimensions} AS dimensions,\n    [{metrics}] AS metrics,\n    \
-         {foreign} AS foreign_events,\n    toUInt64(count() OVER ()) AS total_rows,\n    {floor}\nFROM\n(\n{scans}\n){groups}\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
+         {foreign} AS foreign_events,\n    {total_rows} AS total_rows,\n    {floor}\nFROM\n(\n{scans}\n){groups}\n{tail}LIMIT {{limit:UInt64}} OFFSET {{offset:UInt64}}",
         dimensions = labels(report),
         metrics = values.join(", "),
         foreign = if measures.contains(&Measure::ForeignEvents) {
@@ -72,6 +72,7 @@ pub fn report(report: &Report) -> Statement {
         } else {
             "toUInt64(0)"
         },
+        total_rows = if report.counts_rows { "toUInt64(count() OVER ())" } else { "toUInt64(0)" },
         floor = floor_columns(report, &measures, &mut params),
         groups = group_visitors(report, &mut params),
         tail = grouping_and_order(report),

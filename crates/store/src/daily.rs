@@ -118,6 +118,18 @@ impl Store {
         self.execute(&deletion("daily", "build IN {builds:Array(UInt64)}").param("builds", builds)).await
     }
 
+    /// Brings the rows of builds that came one after the other together, so that a report finds them in one place.
+    ///
+    /// # Errors
+    /// See [`crate::Error`]; nothing is lost then.
+    pub async fn gather_daily(&self) -> Result<()> {
+        for table in ["daily_builds", "daily"] {
+            let statement = Statement::new(format!("OPTIMIZE TABLE {table} FINAL"));
+            self.execute(&statement.setting("optimize_skip_merged_partitions", "1")).await?;
+        }
+        Ok(())
+    }
+
     /// Removes all that is rolled up of a site.
     ///
     /// # Errors

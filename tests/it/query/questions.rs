@@ -137,7 +137,7 @@ impl Questions {
             let order: Vec<&str> = metrics.iter().copied().chain(dimensions.iter().copied()).collect();
             let mut body = json!({ "metrics": metrics, "dimensions": dimensions });
             body["date_range"] = self.range(now);
-            body["include"] = json!({ "total_rows": true });
+            body["include"] = json!({ "total_rows": self.coin(2) });
             if self.coin(3) {
                 let direction = self.sample(select(&["asc", "desc"][..]));
                 body["order_by"] = json!([[self.pick(&order), direction]]);
@@ -236,7 +236,7 @@ impl Questions {
             let direction = self.sample(select(&["asc", "desc"][..]));
             body["order_by"] = json!([[by, direction]]);
         }
-        body["include"] = json!({ "total_rows": true });
+        body["include"] = json!({ "total_rows": self.coin(2) });
     }
 
     fn filter(&mut self, operator: &str, dimension: &str, metric: &str) -> Value {

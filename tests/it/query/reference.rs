@@ -129,7 +129,14 @@ fn fold<'a>(report: &Report, groups: &mut BTreeMap<Key, Group<'a>>) -> Option<(K
     let few = |people: usize| people < floor.visitors as usize;
     let mut sizes: Vec<(usize, Key)> =
         groups.iter().map(|(key, group)| (group.people().len(), key.clone())).collect();
-    sizes.sort();
+    // Of groups of one size those without a value are the first to go.
+    sizes.sort_by_cached_key(|(people, key)| {
+        let values = report.dimensions.iter().zip(key);
+        let value = |(dimension, (order, label)): (&Dimension, &(String, String))| {
+            (label != blank(dimension)).then(|| (order.clone(), label.clone()))
+        };
+        (*people, values.map(value).collect::<Vec<_>>())
+    });
     if !sizes.iter().any(|(people, _)| few(*people)) {
         return None;
     }

@@ -39,6 +39,10 @@ const UNLISTED_STAY: Duration = Duration::from_secs(3_600);
 /// Rows of events that are added up at once: a second of one core a dimension at most.
 const RUN_ROWS_MAX: u64 = 1_000_000;
 
+/// Days at once whose rows are brought together when they are there: those of an import, not those of each night, whose rows
+/// the store gathers on its own.
+const GATHERED_DAYS_MIN: usize = 10;
+
 /// What is done when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RollupProgress {
@@ -143,6 +147,7 @@ impl Rollups {
             done += run.days.len();
             tell(RollupProgress { days, done });
         }
+        self.gather(built).await;
         Ok(built)
     }
 
@@ -202,6 +207,7 @@ impl Rollups {
             built += self.build_run(&run, now).await?;
         }
         if built > 0 {
+            self.gather(built).await;
             tracing::info!(days = built, seconds = began.elapsed().as_secs_f32(), "days are rolled up");
         }
         if memory.tidied.is_none_or(|tidied| tidied.elapsed() >= TIDY_EVERY) {
@@ -253,6 +259,16 @@ impl Rollups {
             self.store.insert_daily_builds(&entries).await?;
         }
         Ok(entries.len())
+    }
+
+    /// Brings the rows of many new builds together.
+    async fn gather(&self, built: usize) {
+        if built < GATHERED_DAYS_MIN {
+            return;
+        }
+        if let Err(error) = self.store.gather_daily().await {
+            tracing::debug!(%error, "rows of roll-ups are left to the store to gather");
+        }
     }
 
     /// Which days of a run are still to be built from the same, and how often rows may have gone by now: what comes and

@@ -255,6 +255,7 @@ fn report_of(site: &Site, days: &[Day], dimension: Option<&Dimension>) -> Report
         order_by: Vec::new(),
         limit: LIMIT_MAX,
         offset: 0,
+        counts_rows: false,
         floor: None,
         rolled: None,
     }

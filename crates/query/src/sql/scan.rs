@@ -329,8 +329,8 @@ impl<'a> Scan<'a> {
         )
     }
 
-    /// The rows with the entry page of their visits. From the first pageview on a row knows it; for those before, the visits are
-    /// looked up that did not begin with a pageview, unless there are no such rows.
+    /// The rows with the entry page of their visits. From the first pageview on a row knows it; for those before, it is looked
+    /// up in the pageviews after them that are their visits' first, unless there are no such rows.
     fn entry_table(&self, rows: &str) -> String {
         let some = format!(
             "(SELECT count() FROM (SELECT 1 FROM events WHERE {rows} AND entry_pathname = '' LIMIT 1)) > 0"
@@ -351,7 +351,7 @@ impl<'a> Scan<'a> {
             known = each(|own, name| format!("{own} AS {name}")),
             looked_up = each(|own, name| format!("if({own} = '', pages.{name}, {own}) AS {name}")),
             first = each(|own, name| format!("max({own}) AS {name}")),
-            visits = self.window.whole_visits(self.coverage),
+            visits = self.window.rest_of_visits(),
         )
     }
 }

@@ -78,6 +78,14 @@ impl Window {
         )
     }
 
+    /// The events of those visits that come after one of the rows that the scan needs.
+    pub(crate) fn rest_of_visits(self) -> String {
+        let to = self.last_to();
+        format!(
+            "site_id = {{site:UInt32}} AND timestamp >= toDateTime({{from:UInt32}}) AND visit_start < toDateTime({{{to}:UInt32}})"
+        )
+    }
+
     fn during(self, column: &str) -> String {
         let one = |index: usize| {
             let (from, to) = (name("from", index), name("to", index));

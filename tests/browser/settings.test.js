@@ -1,17 +1,19 @@
 // The settings as people meet them: a real browser, a real server, and every page of them.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { after, before, test } from 'node:test'
 import jsqr from 'jsqr'
 import { launchDriven } from './browser.js'
-import { HOSTILE } from './dashboard-events.js'
+import { HOSTILE, shopEvents } from './dashboard-events.js'
 import { Passant } from './passant.js'
 
 const SHOP = 'shop.test'
 const HOSTILE_SITE = 'hostile.test'
+const EDITED = 'edited.test'
 const OWNER = { email: 'ada@example.com', password: 'ten letters' }
 const SCREENSHOTS = path.join(import.meta.dirname, '../../target/screenshots')
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -25,7 +27,7 @@ const origin = `http://127.0.0.1:${passant.port}`
 const browser = await launchDriven()
 
 before(async () => {
-  for (const site of [SHOP, HOSTILE_SITE]) passant.cli('site', 'add', site, '--timezone', 'Europe/Berlin')
+  for (const site of [SHOP, HOSTILE_SITE, EDITED]) passant.cli('site', 'add', site, '--timezone', 'Europe/Berlin')
   const setup = new URL(passant.cli('user', 'setup-link'))
   const context = await browser.newContext(DESKTOP)
   const page = await context.newPage()
@@ -309,6 +311,129 @@ settings('segments and annotations are added and removed', {}, async (page) => {
   assert.match(await remove(page, 'A talk'), /A talk/)
   await row(page, 'A talk').waitFor({ state: 'detached' })
   assert.equal((await definitions(page, 'annotations')).length, 1)
+})
+
+/** Begins to change what stands in a row: its form says so, and is where the keyboard goes on. */
+async function edit(page, name, heading) {
+  await row(page, name).locator('.acts button', { hasText: 'Edit' }).click()
+  await page.locator('#adding', { hasText: heading }).waitFor()
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'adding')
+}
+
+const focused = (page) => page.evaluate(() => document.activeElement.textContent.trim())
+
+settings('goals and funnels are changed in their place, and what names them goes on', {}, async (page) => {
+  const put = async (kind, body) => (await asked(page, 'PUT', `/api/v1/sites/${kind}`, { site_id: EDITED, ...body })).body
+  const goal = await put('goals', { goal_type: 'event', event_name: 'Signup', currency: 'EUR', custom_props: { plan: 'big' } })
+  const other = await put('goals', { goal_type: 'page', page_path: '/cart' })
+  const funnel = await put('funnels', { name: 'Way', steps: [other.id, goal.id] })
+  await put('segments', { name: 'Who joined', filters: [['is', 'event:goal', ['Signup']]] })
+  await open(page, 'goals', EDITED)
+  await edit(page, 'Signup', 'Change the goal Signup')
+  const values = () => page.locator('form.fields input:not([type=radio])').evaluateAll((fields) => fields.map(({ value }) => value))
+  assert.deepEqual(await values(), ['Signup', 'EUR', 'Signup', 'plan', 'big'])
+  await page.fill('[name=display_name]', 'Visit /cart')
+  await page.click('button:text-is("Save")')
+  assert.match(await fault(page, 'display_name'), /a goal "Visit \/cart" exists already/)
+  await page.fill('[name=display_name]', 'Joins')
+  await page.fill('[aria-label="Value 1"]', 'small')
+  await page.keyboard.press('Enter')
+  await done(page, 'Saved')
+  await row(page, 'plan: small').waitFor()
+  assert.equal(await focused(page), 'Edit: Joins', 'the focus is where the change began')
+  assert.deepEqual(await values(), ['', '', ''], 'the form adds again')
+  await page.locator('#adding', { hasText: 'Add a goal' }).waitFor()
+  const [changed] = await definitions(page, 'goals', EDITED)
+  assert.deepEqual(changed, { ...goal, display_name: 'Joins', custom_props: { plan: 'small' } })
+  const [{ filters }] = await definitions(page, 'segments', EDITED)
+  assert.deepEqual(filters, [['is', 'event:goal', ['Joins']]])
+
+  await edit(page, '/cart', 'Change the goal Visit /cart')
+  await page.fill('[name=page_path]', '/basket')
+  await page.click('button:text-is("Cancel")')
+  assert.equal(await focused(page), 'Edit: Visit /cart')
+  assert.deepEqual((await definitions(page, 'goals', EDITED))[1], other, 'nothing was changed')
+
+  await open(page, 'funnels', EDITED)
+  await edit(page, 'Way', 'Change the funnel Way')
+  await page.getByLabel('Step 1').selectOption({ label: 'Joins' })
+  await page.getByLabel('Step 2').selectOption({ label: 'Visit /cart' })
+  await page.selectOption('[name=within]', 'site_day')
+  await page.click('button:text-is("Save")')
+  await row(page, 'within a day').waitFor()
+  const [turned] = await definitions(page, 'funnels', EDITED)
+  assert.deepEqual(turned, { ...funnel, steps: [goal.id, other.id], within: 'site_day' })
+  await edit(page, 'Way', 'Change the funnel Way')
+  await remove(page, 'Way')
+  await page.locator('text=There is no funnel yet').waitFor()
+  await page.locator('#adding', { hasText: 'Add a funnel' }).waitFor()
+})
+
+settings('segments and annotations are changed in their place', {}, async (page) => {
+  const put = async (kind, body) => (await asked(page, 'PUT', `/api/v1/sites/${kind}`, { site_id: EDITED, ...body })).body
+  const segment = await put('segments', { name: 'Near', filters: [['is', 'visit:country', ['DE', 'FR']], ['not', ['is', 'event:page', ['/jobs']]]] })
+  const strange = [['has_done', ['is', 'event:page', ['/cart']]]]
+  const told = await put('segments', { name: 'With a cart', filters: strange })
+  await open(page, 'segments', EDITED)
+  await edit(page, 'Near', 'Change the segment Near')
+  assert.deepEqual(await page.locator('.filter-fields input').evaluateAll((fields) => fields.map(({ value }) => value)), ['DE', 'FR', '/jobs'])
+  await page.getByLabel('Value 2', { exact: true }).fill('AT')
+  await page.click('button:text-is("Save")')
+  await row(page, 'Country is DE or AT').waitFor()
+  const saved = (await definitions(page, 'segments', EDITED)).find(({ id }) => id === segment.id)
+  assert.deepEqual(saved.filters, [['is', 'visit:country', ['DE', 'AT']], ['not', ['or', [['is', 'event:page', ['/jobs']]]]]])
+  await edit(page, 'With a cart', 'Change the segment With a cart')
+  await page.locator('text=no words for its filters').waitFor()
+  await page.fill('[name=name]', 'Full cart')
+  await page.click('button:text-is("Save")')
+  await row(page, 'Full cart').waitFor()
+  const kept = (await definitions(page, 'segments', EDITED)).find(({ id }) => id === told.id)
+  assert.deepEqual(kept, { ...told, name: 'Full cart' })
+
+  const note = await put('annotations', { at: '2026-07-01T07:30:15Z', text: 'A talk' })
+  await open(page, 'annotations', EDITED)
+  await edit(page, 'A talk', /Change the annotation 1 Jul 2026.*09:30/)
+  assert.deepEqual([await page.inputValue('[name=date]'), await page.inputValue('[name=time]')], ['2026-07-01', '09:30'])
+  await page.fill('[name=text]', 'Two talks')
+  await page.click('button:text-is("Save")')
+  await row(page, 'Two talks').waitFor()
+  assert.deepEqual(await definitions(page, 'annotations', EDITED), [{ ...note, text: 'Two talks' }], 'to the second as it was')
+  await edit(page, 'Two talks', 'Change the annotation')
+  await page.fill('[name=time]', '')
+  await page.click('button:text-is("Save")')
+  await row(page, 'Two talks').locator('th:text-is("1 Jul 2026")').waitFor()
+  assert.equal((await definitions(page, 'annotations', EDITED))[0].at, '2026-07-01')
+})
+
+// ---- all of its events --------------------------------------------------------------------------------------------
+
+settings('every event is saved, as lines and as columns', {}, async (page) => {
+  const site = 'exported.test'
+  const events = shopEvents(Date.now()).slice(0, 200)
+  const directory = mkdtempSync(path.join(tmpdir(), 'passant-settings-'))
+  const file = path.join(directory, 'events')
+  writeFileSync(file, events.map((event) => JSON.stringify(event)).join('\n'))
+  passant.cli('site', 'add', site)
+  passant.cli('import', '--site', site, '--format', 'events', file)
+  rmSync(directory, { recursive: true })
+  await page.goto(`${origin}/?site=${site}&range=91d&open=export`)
+  const saved = async (name) => {
+    const button = page.getByRole('button', { name: `Save ${name}`, exact: true })
+    const [download] = await Promise.all([page.waitForEvent('download'), button.click()])
+    const said = page.locator('.exports li', { has: page.locator(`h3:text-is("${name}")`) }).locator('[role=status]')
+    await said.getByText(/^Saved, /).waitFor()
+    return { name: download.suggestedFilename(), bytes: readFileSync(await download.path()) }
+  }
+  const lines = await saved('All events')
+  assert.equal(lines.name, 'exported.test-events-91d.ndjson')
+  const records = lines.bytes.toString().trimEnd().split('\n').map((line) => JSON.parse(line))
+  assert.deepEqual(records.map(({ pathname }) => pathname).sort(), events.map(({ pathname }) => pathname).sort())
+  const columns = await saved('All events, as Parquet')
+  assert.equal(columns.name, 'exported.test-events-parquet-91d.parquet')
+  const marks = [columns.bytes.subarray(0, 4), columns.bytes.subarray(-4)].map(String)
+  assert.deepEqual(marks, ['PAR1', 'PAR1'])
+  const foot = columns.bytes.readUInt32LE(columns.bytes.length - 8)
+  assert.ok(foot > 0 && foot < columns.bytes.length - 12, `${foot} bytes of footer in ${columns.bytes.length}`)
 })
 
 // ---- who else ------------------------------------------------------------------------------------------------------
@@ -722,7 +847,11 @@ for (const colorScheme of ['light', 'dark']) {
     await page.click('button:text-is("Add the goal")')
     await fault(page, 'event_name')
     await accessible(page, 'a fault')
-    await page.locator('.listed .acts button').first().click()
+    await row(page, 'Sees the prices').locator('.acts button:has-text("Edit")').click()
+    await page.locator('#adding', { hasText: 'Change the goal Sees the prices' }).waitFor()
+    await accessible(page, 'a goal that is changed')
+    await page.screenshot({ path: path.join(SCREENSHOTS, `settings-edit-${colorScheme}.png`), fullPage: true })
+    await page.locator('.listed .acts button').last().click()
     await page.locator('dialog').waitFor()
     await accessible(page, 'a confirmation')
     await page.screenshot({ path: path.join(SCREENSHOTS, `settings-confirm-${colorScheme}.png`) })

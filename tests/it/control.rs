@@ -22,6 +22,12 @@ fn provisioner(passant: &Passant) -> String {
     passant.cli_ok(&["token", "create", "--scope", "sites:provision"])
 }
 
+/// Makes or changes something of the site.
+async fn put(passant: &Passant, token: &str, kind: &str, mut body: Value) -> Value {
+    body["site_id"] = json!("example.com");
+    done(passant, token, (Method::PUT, &format!("/api/v1/sites/{kind}")), body).await
+}
+
 fn pageview(path: &str) -> Value {
     json!({ "n": "pageview", "u": format!("https://example.com{path}"), "d": "example.com" })
 }
@@ -88,6 +94,75 @@ async fn a_segment_filters_by_its_number_until_it_is_removed() {
     let removed = done(&passant, &token, (Method::DELETE, &remove), Value::Null).await;
     assert_eq!(removed, json!({ "deleted": true }));
     assert_eq!(passant.ask(&question).await.status, 400);
+}
+
+#[tokio::test]
+async fn what_is_defined_is_changed_under_its_number() {
+    let mut passant = Passant::start().await;
+    passant.cli_ok(&["site", "set", "example.com", "--privacy-floor", "1"]);
+    for path in ["/a", "/b", "/b"] {
+        passant.beacon(&pageview(path)).await;
+    }
+    passant.until_total("pageviews", 3).await;
+    let token = provisioner(&passant);
+    let page = |path: &str| json!({ "goal_type": "page", "page_path": path });
+    let [goal, other] =
+        [put(&passant, &token, "goals", page("/a")).await, put(&passant, &token, "goals", page("/c")).await];
+    let steps = json!({ "name": "Way", "steps": [goal["id"], other["id"]] });
+    let funnel = put(&passant, &token, "funnels", steps).await;
+    let on_goal = json!({ "name": "Of a", "filters": [["has_done", ["is", "event:goal", ["Visit /a"]]]] });
+    let segment = put(&passant, &token, "segments", on_goal).await;
+    let note = put(&passant, &token, "annotations", json!({ "at": "2026-03-01", "text": "Lunch" })).await;
+    let question = json!({
+        "site_id": "example.com", "metrics": ["pageviews"], "date_range": "all",
+        "filters": [["is", "segment", [segment["id"]]]],
+    });
+    assert_eq!(passant.report(question.clone()).await["results"][0]["metrics"], json!([3]));
+
+    // Another name and another meaning: the funnel keeps its step, and the segment names the goal as it is called now.
+    let path = |kind: &str, one: &Value| format!("{kind}/{}", one["id"].as_str().unwrap_or("1"));
+    let named = json!({ "goal_type": "page", "page_path": "/b", "display_name": "Sees b" });
+    let changed = put(&passant, &token, &path("goals", &goal), named).await;
+    assert_eq!((&changed["id"], &changed["page_path"]), (&goal["id"], &json!("/b")));
+    let of_b = json!([["has_done", ["is", "event:goal", ["Sees b"]]]]);
+    let segments = (Method::GET, "/api/v1/sites/segments?site_id=example.com");
+    assert_eq!(done(&passant, &token, segments, Value::Null).await["segments"][0]["filters"], of_b);
+    let goals = json!({
+        "site_id": "example.com", "metrics": ["events"], "date_range": "all", "dimensions": ["event:goal"],
+    });
+    let found = passant.report(goals).await;
+    assert_eq!(found["results"], json!([{ "dimensions": ["Sees b"], "metrics": [2] }]));
+
+    let turned = json!({ "name": "Way", "steps": [other["id"], goal["id"]], "order": "any" });
+    let changed = put(&passant, &token, &path("funnels", &funnel), turned).await;
+    let expected = json!({
+        "id": funnel["id"], "name": "Way", "steps": [other["id"], goal["id"]], "order": "any", "within": "visit",
+    });
+    assert_eq!(changed, expected);
+    let of_page = json!({ "name": "Sees b", "filters": [["is", "event:page", ["/b"]]] });
+    let changed = put(&passant, &token, &path("segments", &segment), of_page).await;
+    assert_eq!((&changed["id"], &changed["name"]), (&segment["id"], &json!("Sees b")));
+    assert_eq!(passant.report(question).await["results"][0]["metrics"], json!([2]));
+    let moved =
+        put(&passant, &token, &path("annotations", &note), json!({ "at": "2026-03-02", "text": "Launch" }))
+            .await;
+    assert_eq!(moved, json!({ "id": note["id"], "at": "2026-03-02", "text": "Launch" }));
+
+    for (kind, mut body, status, words) in [
+        ("goals/99", page("/d"), 404, "Goal could not be found"),
+        ("goals/first", page("/d"), 404, "Goal could not be found"),
+        ("goals/1", page("/c"), 400, "goal \"Visit /c\" (2) is met by the same already; change that one"),
+        ("goals/1", json!({}), 400, "Parameter `goal_type` is required to change a goal"),
+        ("funnels/1", json!({ "name": "Way", "steps": [] }), 400, "0 steps, expected 2 to 8 goals"),
+        ("segments/1", json!({ "name": "b", "filters": [] }), 400, "#/filters: a segment without filters"),
+        ("annotations/1", json!({ "at": "soon", "text": "x" }), 400, "\"soon\", expected a date"),
+    ] {
+        body["site_id"] = json!("example.com");
+        let request = (Method::PUT, format!("/api/v1/sites/{kind}"));
+        let answer = call(&passant, &token, (request.0, &request.1), body).await;
+        assert_eq!(answer.status, status, "{kind}: {}", answer.text());
+        assert!(answer.json()["error"].as_str().unwrap().starts_with(words), "{kind}: {}", answer.text());
+    }
 }
 
 #[tokio::test]
@@ -259,12 +334,46 @@ fn definitions_speak_to_people_and_to_scripts() {
     assert_eq!(ok(&["annotation", "list", "example.com"]), "1  2026-03-01  New shop");
     let filters = r#"[["is", "visit:country", ["FR"]]]"#;
     ok(&["segment", "add", "example.com", "From France", "--filters", filters]);
-    ok(&["segment", "remove", "example.com", "From France"]);
+    let signup = r#"[["is", "event:goal", ["Read it"]]]"#;
+    ok(&["segment", "change", "example.com", "From France", "--name", "Readers", "--filters", signup]);
+    let read = ok(&["goal", "change", "example.com", "3", "--name", "Read", "--scroll", "0"]);
+    assert_eq!(read, "changed goal Read (3)");
+    assert_eq!(ok(&["segment", "list", "example.com"]), r#"1  Readers  [["is","event:goal",["Read"]]]"#);
+    ok(&["segment", "remove", "example.com", "Readers"]);
     assert_eq!(ok(&["segment", "list", "example.com"]), "");
+    ok(&["goal", "change", "example.com", "Purchase", "--currency", "", "--prop", "plan=small"]);
+    ok(&["goal", "change", "example.com", "Visit /cart", "--page", "/basket", "--name", ""]);
+    let goals = ok(&["goal", "list", "example.com", "--json"]);
+    let goals: Vec<Value> = goals.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&goals[0]["display_name"], &goals[0]["page_path"]),
+        (&json!("Visit /basket"), &json!("/basket"))
+    );
+    assert_eq!(
+        (&goals[1]["currency"], &goals[1]["custom_props"]),
+        (&json!(null), &json!({ "plan": "small" }))
+    );
+    assert_eq!((&goals[2]["page_path"], &goals[2]["scroll_threshold"]), (&json!("/guide"), &json!(null)));
+    ok(&["funnel", "change", "example.com", "Checkout", "--name", "Order", "--step", "2", "--step", "Read"]);
+    assert_eq!(
+        ok(&["funnel", "list", "example.com"]),
+        "1  Order  strict order, within a site_day  Purchase → Read"
+    );
+    ok(&["funnel", "change", "example.com", "1", "--name", "Checkout", "--order", "any"]);
+    ok(&["annotation", "change", "example.com", "New shop", "--at", "2026-03-02"]);
+    assert_eq!(ok(&["annotation", "list", "example.com"]), "1  2026-03-02  New shop");
     for (arguments, words) in [
         (vec!["goal", "remove", "example.com", "Purchase"], "is a step of the funnel \"Checkout\""),
         (vec!["goal", "remove", "example.com", "Nothing"], "no goal \"Nothing\""),
         (vec!["funnel", "add", "example.com", "One", "--step", "1"], "1 steps, expected 2 to 8 goals"),
+        (vec!["goal", "change", "example.com", "Purchase", "--scroll", "50"], "say --page, too"),
+        (vec!["goal", "change", "example.com", "Purchase", "--prop", "plan"], "expected a key and a value"),
+        (
+            vec!["funnel", "change", "example.com", "Checkout", "--step", "1"],
+            "1 steps, expected 2 to 8 goals",
+        ),
+        (vec!["segment", "change", "example.com", "Gone", "--name", "x"], "no segment \"Gone\""),
+        (vec!["annotation", "change", "example.com", "1", "--at", "soon"], "expected a date"),
         (vec!["annotation", "add", "example.com", "soon", "x"], "expected a date"),
         (vec!["segment", "add", "example.com", "x", "--filters", "["], "--filters is not JSON"),
         (vec!["site", "set", "example.com", "--privacy-floor", "none"], "expected a number of visitors"),

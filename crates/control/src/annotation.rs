@@ -73,10 +73,7 @@ impl Control {
     /// # Errors
     /// [`Error::Refused`] for a text that is blank or long.
     pub fn add_annotation(&self, site: &Site, at: Moment, text: &str) -> Result<Annotation> {
-        let text = text.trim();
-        if text.is_empty() || text.chars().count() > TEXT_CHARACTERS_MAX {
-            return Err(refused(format!("text, expected 1 to {TEXT_CHARACTERS_MAX} characters")));
-        }
+        let text = said(text)?;
         let sql = "INSERT INTO annotations (site_id, at, text) SELECT ?1, ?2, ?3
                    WHERE (SELECT count(*) FROM annotations WHERE site_id = ?1) < ?4 RETURNING id";
         let inserted =
@@ -84,6 +81,21 @@ impl Control {
         let id = inserted.ok_or_else(|| {
             refused(format!("the site has {ANNOTATIONS_MAX} annotations, which is the most"))
         })?;
+        Ok(Annotation { id, at, text: text.to_owned() })
+    }
+
+    /// Changes the annotation of this number to the rest of what is given.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the site has none of the number, [`Error::Refused`] as for a new one.
+    pub fn change_annotation(&self, site: &Site, annotation: &Annotation) -> Result<Annotation> {
+        let Annotation { id, at, .. } = *annotation;
+        let text = said(&annotation.text)?;
+        let sql = "UPDATE annotations SET at = ?1, text = ?2 WHERE id = ?3 AND site_id = ?4";
+        let changed = self.write(|writer| writer.execute(sql, params![at.to_string(), text, id, site.id]))?;
+        if changed == 0 {
+            return Err(Error::Unknown { what: "annotation", id });
+        }
         Ok(Annotation { id, at, text: text.to_owned() })
     }
 
@@ -108,10 +120,35 @@ impl Control {
     }
 }
 
+/// What an annotation says, without blanks around it.
+fn said(text: &str) -> Result<&str> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > TEXT_CHARACTERS_MAX {
+        return Err(refused(format!("text, expected 1 to {TEXT_CHARACTERS_MAX} characters")));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::control_with_site;
+
+    #[test]
+    fn moves_an_annotation_of_its_own_site_under_its_number() {
+        let (_ground, control, site) = control_with_site();
+        let other = control.add_site("b.example", "UTC", Timestamp::UNIX_EPOCH).expect("added");
+        let day = |day| Moment::Date(jiff::civil::date(2026, 2, day));
+        let added = control.add_annotation(&site, day(1), "Lunch").expect("added");
+        let later = Annotation { at: day(2), text: " Launch ".into(), ..added.clone() };
+        assert!(matches!(control.change_annotation(&other, &later), Err(Error::Unknown { .. })));
+        let blank = Annotation { text: " ".into(), ..added.clone() };
+        assert!(matches!(control.change_annotation(&site, &blank), Err(Error::Refused(_))));
+        assert_eq!(control.annotations(&site).expect("read"), std::slice::from_ref(&added));
+        let changed = control.change_annotation(&site, &later).expect("changed");
+        assert_eq!(changed, Annotation { id: added.id, at: day(2), text: "Launch".into() });
+        assert_eq!(control.annotations(&site).expect("read"), [changed]);
+    }
 
     #[test]
     fn lists_days_and_instants_in_their_order() {

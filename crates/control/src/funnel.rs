@@ -1,6 +1,6 @@
 //! Funnels: goals as steps that a visitor takes one after the other.
 
-use crate::database::{Control, Reader, params};
+use crate::database::{Control, Reader, Writer, params};
 use crate::error::{Error, Result};
 use crate::goal::{goals, named, refused};
 use crate::site::Site;
@@ -97,6 +97,33 @@ impl std::str::FromStr for Within {
     }
 }
 
+impl NewFunnel {
+    /// A funnel whose steps come one after the other within a visit.
+    pub fn new(name: &str, steps: Vec<u64>) -> Self {
+        Self { name: name.to_owned(), steps, order: StepOrder::default(), within: Within::default() }
+    }
+
+    fn checked(self) -> Result<Self> {
+        let name = named(&self.name, "name")?;
+        if !(STEPS_MIN..=STEPS_MAX).contains(&self.steps.len()) {
+            let found = self.steps.len();
+            return Err(refused(format!("{found} steps, expected {STEPS_MIN} to {STEPS_MAX} goals")));
+        }
+        Ok(Self { name, ..self })
+    }
+
+    fn numbered(self, id: u64) -> Funnel {
+        let Self { name, steps, order, within } = self;
+        Funnel { id, name, steps, order, within }
+    }
+}
+
+impl Funnel {
+    fn is(&self, funnel: &NewFunnel) -> bool {
+        self.steps == funnel.steps && self.order == funnel.order && self.within == funnel.within
+    }
+}
+
 impl Control {
     /// The funnels of a site, in the order in which they were made.
     ///
@@ -112,40 +139,47 @@ impl Control {
     /// [`Error::Refused`] for too few or too many steps, a step that is no goal of the site, and a name that another
     /// funnel has.
     pub fn add_funnel(&self, site: &Site, funnel: NewFunnel) -> Result<Funnel> {
-        let NewFunnel { name, steps, order, within } = funnel;
-        let name = named(&name, "name")?;
-        if !(STEPS_MIN..=STEPS_MAX).contains(&steps.len()) {
-            let found = steps.len();
-            return Err(refused(format!("{found} steps, expected {STEPS_MIN} to {STEPS_MAX} goals")));
-        }
-        let repeated = steps.iter().enumerate().find(|(index, step)| steps[..*index].contains(step));
-        let repeated = repeated.map(|(_, step)| *step);
+        let funnel = funnel.checked()?;
         self.write(|writer| {
-            let goals = goals(writer, site)?;
-            if let Some(step) = steps.iter().find(|step| !goals.iter().any(|goal| goal.id == **step)) {
-                return Err(refused(format!("step {step} is no goal of {}", site.domain)));
-            }
-            if let Some(step) = repeated {
-                return Err(refused(format!("goal {step} is a step twice")));
-            }
+            check_steps(writer, site, &funnel.steps)?;
             let known = funnels(writer, site)?;
             if known.len() >= FUNNELS_MAX {
                 return Err(refused(format!("the site has {FUNNELS_MAX} funnels already, which is the most")));
             }
-            let taken = || refused(format!("a funnel {name:?} exists already"));
-            if let Some(known) = known.into_iter().find(|known| known.name == name) {
-                let same = known.steps == steps && known.order == order && known.within == within;
-                return if same { Ok(known) } else { Err(taken()) };
+            if let Some(known) = known.into_iter().find(|known| known.name == funnel.name) {
+                return if known.is(&funnel) { Ok(known) } else { Err(taken(&funnel.name)) };
             }
             let sql =
                 "INSERT INTO funnels (site_id, name, step_order, within) VALUES (?1, ?2, ?3, ?4) RETURNING id";
-            let id = writer.insert(sql, params![site.id, &name, order.as_str(), within.as_str()])?;
-            let id = id.ok_or_else(taken)?;
-            for (position, goal) in (0i64..).zip(&steps) {
-                let sql = "INSERT INTO funnel_steps (funnel_id, position, goal_id) VALUES (?1, ?2, ?3)";
-                writer.execute(sql, params![id, position, *goal])?;
+            let (order, within) = (funnel.order.as_str(), funnel.within.as_str());
+            let id = writer.insert(sql, params![site.id, &funnel.name, order, within])?;
+            let id = id.ok_or_else(|| taken(&funnel.name))?;
+            insert_steps(writer, id, &funnel.steps)?;
+            Ok(funnel.numbered(id))
+        })
+    }
+
+    /// Changes a funnel, whose number stays.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the site has none of this number, [`Error::Refused`] as for a new one.
+    pub fn change_funnel(&self, site: &Site, id: u64, funnel: NewFunnel) -> Result<Funnel> {
+        let funnel = funnel.checked()?;
+        self.write(|writer| {
+            let known = funnels(writer, site)?;
+            if !known.iter().any(|known| known.id == id) {
+                return Err(Error::Unknown { what: "funnel", id });
             }
-            Ok(Funnel { id, name, steps, order, within })
+            check_steps(writer, site, &funnel.steps)?;
+            if known.iter().any(|known| known.id != id && known.name == funnel.name) {
+                return Err(taken(&funnel.name));
+            }
+            let sql = "UPDATE funnels SET name = ?1, step_order = ?2, within = ?3 WHERE id = ?4";
+            let (order, within) = (funnel.order.as_str(), funnel.within.as_str());
+            writer.execute(sql, params![&funnel.name, order, within, id])?;
+            writer.execute("DELETE FROM funnel_steps WHERE funnel_id = ?1", params![id])?;
+            insert_steps(writer, id, &funnel.steps)?;
+            Ok(funnel.numbered(id))
         })
     }
 
@@ -156,6 +190,31 @@ impl Control {
     pub fn remove_funnel(&self, site: &Site, id: u64) -> Result<()> {
         self.remove_definition(("funnels", "funnel"), site, id)
     }
+}
+
+/// Refuses steps that are no goals of the site, and one that comes twice.
+fn check_steps(reader: &Reader<'_>, site: &Site, steps: &[u64]) -> Result<()> {
+    let goals = goals(reader, site)?;
+    if let Some(step) = steps.iter().find(|step| !goals.iter().any(|goal| goal.id == **step)) {
+        return Err(refused(format!("step {step} is no goal of {}", site.domain)));
+    }
+    let repeated = steps.iter().enumerate().find(|(index, step)| steps[..*index].contains(step));
+    match repeated {
+        Some((_, step)) => Err(refused(format!("goal {step} is a step twice"))),
+        None => Ok(()),
+    }
+}
+
+fn insert_steps(writer: &Writer<'_>, funnel: u64, steps: &[u64]) -> Result<()> {
+    for (position, goal) in (0i64..).zip(steps) {
+        let sql = "INSERT INTO funnel_steps (funnel_id, position, goal_id) VALUES (?1, ?2, ?3)";
+        writer.execute(sql, params![funnel, position, *goal])?;
+    }
+    Ok(())
+}
+
+fn taken(name: &str) -> Error {
+    refused(format!("a funnel {name:?} exists already"))
 }
 
 fn funnels(reader: &Reader<'_>, site: &Site) -> Result<Vec<Funnel>> {
@@ -205,6 +264,36 @@ mod tests {
         control.remove_funnel(&site, added.id).expect("removed");
         control.remove_goal(&site, goals[0]).expect("free again");
         assert!(matches!(control.remove_funnel(&site, added.id), Err(Error::Unknown { .. })));
+    }
+
+    #[test]
+    fn changes_its_steps_under_its_number() {
+        let (_ground, control, site) = control_with_site();
+        let other_site = control.add_site("b.example", "UTC", jiff::Timestamp::UNIX_EPOCH).expect("added");
+        let [a, b, c] = ["/a", "/b", "/c"].map(|page| {
+            control.add_goal(&site, NewGoal::new(GoalKind::Page(page.into()))).expect("added").id
+        });
+        let [one, two] = ["One", "Two"].map(|name| {
+            control.add_funnel(&site, NewFunnel { name: name.into(), ..funnel(&[a, b]) }).expect("added")
+        });
+        for (id, changed, words) in [
+            (99, NewFunnel::new("Three", vec![a, b]), "no funnel 99"),
+            (one.id, NewFunnel::new("Two", vec![a, b]), "a funnel \"Two\" exists already"),
+            (one.id, NewFunnel::new("One", vec![a]), "1 steps, expected 2 to 8 goals"),
+            (one.id, NewFunnel::new("One", vec![a, 99]), "step 99 is no goal of a.example"),
+            (one.id, NewFunnel::new("One", vec![a, a]), "goal 1 is a step twice"),
+        ] {
+            let refusal = control.change_funnel(&site, id, changed).expect_err("refused");
+            assert_eq!(refusal.to_string(), words);
+        }
+        let elsewhere = control.change_funnel(&other_site, one.id, funnel(&[a, b]));
+        assert!(matches!(elsewhere, Err(Error::Unknown { .. })));
+        assert_eq!(control.funnels(&site).expect("read"), [one.clone(), two.clone()]);
+        let changed =
+            control.change_funnel(&site, one.id, NewFunnel::new(" Other ", vec![c, b, a])).expect("changed");
+        assert_eq!((changed.id, changed.name.as_str()), (one.id, "Other"));
+        assert_eq!((&changed.steps, changed.order), (&vec![c, b, a], StepOrder::Strict));
+        assert_eq!(control.funnels(&site).expect("read"), [changed, two]);
     }
 
     #[test]

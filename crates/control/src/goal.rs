@@ -4,8 +4,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use crate::database::{Control, Reader, Row, params};
 use crate::error::{Error, Result};
+use crate::segment::rewrite_filters;
 use crate::site::Site;
 
 /// Something that a visitor does and that a site wants done.
@@ -52,6 +55,15 @@ pub struct NewGoal {
     pub custom_props: BTreeMap<String, String>,
 }
 
+/// A goal's name before a change and after it: filters name a goal by that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Renamed<'a> {
+    /// What it was called.
+    pub from: &'a str,
+    /// What it is called now.
+    pub to: &'a str,
+}
+
 /// As many as a report by goal can list at one glance, several times over.
 const GOALS_MAX: usize = 1_000;
 const NAME_CHARACTERS_MAX: usize = 120;
@@ -95,6 +107,16 @@ impl NewGoal {
 }
 
 impl GoalKind {
+    /// The pattern of its pages, where a page meets it.
+    pub fn page(&self) -> Option<&str> {
+        self.columns().1
+    }
+
+    /// How far they have to be scrolled, where that is told.
+    pub fn scroll(&self) -> Option<u8> {
+        self.columns().2
+    }
+
     fn default_name(&self) -> String {
         match self {
             Self::Event(name) => name.clone(),
@@ -135,16 +157,12 @@ impl Control {
                 if goal.display_name.is_some_and(|name| name.trim() != known.display_name)
                     || goal.currency != known.currency
                 {
-                    return Err(refused(format!(
-                        "goal {:?} ({}) is met by the same already; remove it first to change it",
-                        known.display_name, known.id
-                    )));
+                    return Err(met_already(known));
                 }
                 return Ok(known.clone());
             }
-            let taken = || refused(format!("a goal {display_name:?} exists already"));
             if known.iter().any(|known| known.display_name == display_name) {
-                return Err(taken());
+                return Err(taken(&display_name));
             }
             if known.len() >= GOALS_MAX {
                 return Err(refused(format!("the site has {GOALS_MAX} goals already, which is the most")));
@@ -155,9 +173,50 @@ impl Control {
                 (site_id, display_name, event_name, page_path, scroll_threshold, currency, custom_props)
                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) RETURNING id";
             let values = params![site.id, &display_name, event, page, scroll, goal.currency.clone(), props];
-            let id = writer.insert(sql, values)?.ok_or_else(taken)?;
+            let id = writer.insert(sql, values)?.ok_or_else(|| taken(&display_name))?;
             let NewGoal { kind, currency, custom_props, .. } = goal;
             Ok(Goal { id, display_name, kind, currency, custom_props })
+        })
+    }
+
+    /// Changes a goal, whose number stays: it is a step of the same funnels. Filters of segments that name it are handed to
+    /// `follow` when it gets another name.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the site has none of this number, [`Error::Refused`] for what would make no sense, for a
+    /// name that another goal has, and for what meets another already.
+    pub fn change_goal(
+        &self,
+        site: &Site,
+        (id, goal): (u64, NewGoal),
+        follow: impl Fn(&mut Value, Renamed<'_>),
+    ) -> Result<Goal> {
+        let (display_name, goal) = goal.checked()?;
+        let NewGoal { kind, currency, custom_props, .. } = goal;
+        let changed = Goal { id, display_name, kind, currency, custom_props };
+        self.write(|writer| {
+            let known = goals(writer, site)?;
+            let (same, others): (Vec<_>, Vec<_>) = known.iter().partition(|known| known.id == id);
+            let before = same.first().ok_or(Error::Unknown { what: "goal", id })?;
+            let means_the_same =
+                |other: &&&Goal| other.kind == changed.kind && other.custom_props == changed.custom_props;
+            if let Some(other) = others.iter().find(means_the_same) {
+                return Err(met_already(other));
+            }
+            if others.iter().any(|other| other.display_name == changed.display_name) {
+                return Err(taken(&changed.display_name));
+            }
+            let (event, page, scroll) = changed.kind.columns();
+            let props = serde_json::to_string(&changed.custom_props).unwrap_or_default();
+            let sql = "UPDATE goals SET display_name = ?1, event_name = ?2, page_path = ?3,
+                scroll_threshold = ?4, currency = ?5, custom_props = ?6 WHERE id = ?7";
+            let currency = changed.currency.clone();
+            writer.execute(sql, params![&changed.display_name, event, page, scroll, currency, props, id])?;
+            let renamed = Renamed { from: &before.display_name, to: &changed.display_name };
+            if renamed.from != renamed.to {
+                rewrite_filters(writer, site, |filters| follow(filters, renamed))?;
+            }
+            Ok(changed)
         })
     }
 
@@ -234,6 +293,17 @@ fn check_page(page: &str) -> Result<()> {
     } else {
         Err(refused(format!("page_path {page:?}, expected one like \"/checkout/**\"")))
     }
+}
+
+fn taken(name: &str) -> Error {
+    refused(format!("a goal {name:?} exists already"))
+}
+
+fn met_already(known: &Goal) -> Error {
+    refused(format!(
+        "goal {:?} ({}) is met by the same already; change that one",
+        known.display_name, known.id
+    ))
 }
 
 pub(crate) fn refused(words: String) -> Error {

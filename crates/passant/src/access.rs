@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 use jiff::tz::TimeZone;
-use passant_control::{Action, Actor, Control, Decision, ReferrerDetail, Scope, Share, Subject, decide};
+use passant_control::{
+    Action, Actor, Control, Decision, ReferrerDetail, Renamed, Scope, Share, Subject, decide,
+};
 use passant_ingest::{NamedBy, Sender, SiteTable, Sites, TokenHash};
 use passant_query::rollup::Zones;
 use passant_query::{Filter, Goal, GoalKind, PagePattern, Reader, Segment};
@@ -214,11 +216,59 @@ pub(crate) fn check_filters(filters: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Filters that name a goal by its new name where they named it by the one before.
+pub(crate) fn rename_goal(filters: &mut Value, renamed: Renamed<'_>) {
+    let Some(parts) = filters.as_array_mut() else { return };
+    match parts.as_mut_slice() {
+        [Value::String(operator), Value::String(dimension), Value::Array(names), options @ ..]
+            if operator == "is" && dimension == "event:goal" =>
+        {
+            let folds = options.first().is_some_and(|options| options["case_sensitive"] == false);
+            let is_meant = |name: &str| {
+                name == renamed.from || (folds && name.to_lowercase() == renamed.from.to_lowercase())
+            };
+            names
+                .iter_mut()
+                .filter(|name| name.as_str().is_some_and(is_meant))
+                .for_each(|name| *name = renamed.to.into());
+        }
+        // Words and names are no lists, and nothing within them is one.
+        parts => parts.iter_mut().for_each(|part| rename_goal(part, renamed)),
+    }
+}
+
 fn names_a_segment(filter: &Filter) -> bool {
     match filter {
         Filter::And(filters) | Filter::Or(filters) => filters.iter().any(names_a_segment),
         Filter::Not(filter) | Filter::HasDone(filter) => names_a_segment(filter),
         Filter::Segment(_) => true,
         Filter::Clause(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_goal_is_renamed_wherever_filters_name_it_and_nowhere_else() {
+        let filters = |signup: &str| {
+            json!([
+                ["is", "event:goal", [signup, "Buy"]],
+                ["or", [
+                    ["not", ["is", "event:goal", [signup]]],
+                    ["has_done", ["is", "event:goal", [signup], { "case_sensitive": false }]],
+                ]],
+                ["contains", "event:goal", ["Signup"]],
+                ["is", "event:page", ["Signup"]],
+                ["is", "event:goal", ["signup"]],
+            ])
+        };
+        let mut renamed = filters("Signup");
+        renamed[1][1][1][1][2][0] = "sIGNUP".into();
+        rename_goal(&mut renamed, Renamed { from: "Signup", to: "Joined" });
+        assert_eq!(renamed, filters("Joined"));
     }
 }

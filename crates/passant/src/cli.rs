@@ -13,7 +13,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use passant_control::{SCRIPT_OPTIONS, ServerUrl};
 
-pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, Segment};
+pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, GoalChange, Segment};
 pub(crate) use rollup::Rollup;
 pub(crate) use site_set::SiteSet;
 pub(crate) use user::{NewUser, User};

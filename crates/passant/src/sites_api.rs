@@ -14,7 +14,7 @@ use axum::Router;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use passant_control::{Action, Actor, Decision, Setting, Site, Subject, decide};
+use passant_control::{Action, Actor, Decision, Links, Setting, Site, Subject, decide};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
@@ -25,7 +25,7 @@ use crate::refusal::Refusal;
 use crate::script::SiteScript;
 use crate::view;
 
-use self::definition::{DEFINITIONS, Definition};
+use self::definition::{Change, DEFINITIONS, Definition};
 use self::page::Page;
 
 /// What the routes need.
@@ -67,7 +67,10 @@ pub(crate) fn router(api: SitesApi) -> Router {
             )
             .route(
                 &one,
-                axum::routing::delete(async move |api: State<SitesApi>, id: Path<String>, call: Call| {
+                axum::routing::put(async move |api: State<SitesApi>, id: Path<String>, call: Call| {
+                    api.0.run(call, move |api, call| api.change(definition, &call, &id)).await
+                })
+                .delete(async move |api: State<SitesApi>, id: Path<String>, call: Call| {
                     api.0.run(call, move |api, call| api.remove(definition, &call, &id)).await
                 }),
             )
@@ -197,9 +200,19 @@ impl SitesApi {
         (definition.put)(&self.authority.control, &site, &call.parameters)
     }
 
+    fn change(&self, definition: &Definition, call: &Call, id: &str) -> Outcome {
+        let site = self.named_site(call, Action::Define)?;
+        let links = match decide(&self.actor(call)?, Action::ChangeLinks, Subject::Site(&site)) {
+            Decision::Allowed => Links::Follow,
+            Decision::AllowedAsPublic | Decision::Hidden | Decision::Refused => Links::Stay,
+        };
+        let change = Change { id: definition.number(id)?, parameters: &call.parameters, links };
+        (definition.change)(&self.authority.control, &site, change)
+    }
+
     fn remove(&self, definition: &Definition, call: &Call, id: &str) -> Outcome {
         let site = self.named_site(call, Action::Define)?;
-        let id = id.parse().map_err(|_| Refusal::Unknown(definition.singular))?;
+        let id = definition.number(id)?;
         (definition.remove)(&self.authority.control, &site, id)?;
         Ok(json!({ "deleted": true }))
     }

@@ -142,6 +142,39 @@ async fn a_link_of_a_segment_shows_nothing_outside_of_it() {
 }
 
 #[tokio::test]
+async fn what_a_link_shows_is_changed_only_by_who_may_change_links() {
+    let passant = visited().await;
+    add(&passant, &["bob@example.com", "--site", "example.com", "--role", "analyst"]);
+    let [mut ada, mut bob] =
+        [Browser::of(&passant, "ada@example.com").await, Browser::of(&passant, "bob@example.com").await];
+    let segment = |name: &str, page: &str| json!({ "site_id": "example.com", "name": name, "filters": [["is", "event:page", [page]]] });
+    let made = bob.done(Method::PUT, "/api/v1/sites/segments", segment("Start", "/")).await;
+    let one = format!("/api/v1/sites/segments/{}", made["id"]);
+    let body = json!({ "site_id": "example.com", "name": "Start only", "segment_id": made["id"] });
+    let secret = secret_of(ada.done(Method::PUT, LINKS, body).await["url"].as_str().unwrap());
+    let opened = Browser::new(&passant).done(Method::POST, "/api/share", json!({ "link": secret })).await;
+    let pass = opened["pass"].as_str().map(str::to_owned);
+    let client = passant.public();
+    let shown = async || rows(&ask(&client, pass.as_deref(), json!({ "metrics": ["visitors"] })).await).0;
+    let six = json!([{ "dimensions": [], "metrics": [6] }]);
+    assert_eq!(shown().await, six);
+    let refused = bob.send(Method::PUT, &one, segment("Start", "/*")).await;
+    assert_eq!(
+        said(&refused),
+        (
+            400,
+            "the link \"Start only\" shows this segment: only who may change links may change its filters"
+                .into()
+        )
+    );
+    assert_eq!(bob.done(Method::PUT, &one, segment("First page", "/")).await["id"], made["id"]);
+    assert_eq!(shown().await, six);
+    ada.done(Method::PUT, &one, segment("Small", "/small")).await;
+    // Two, which are fewer than the floor.
+    assert_ne!(shown().await, six);
+}
+
+#[tokio::test]
 async fn a_public_site_is_read_by_all_under_the_floor_and_has_a_badge() {
     let passant = visited().await;
     let client = passant.public();

@@ -15,6 +15,12 @@ pub(crate) enum Goal {
     Add(GoalAdd),
     /// List a site's goals
     List(Listed),
+    /// Change a goal; what is not told stays, and so do its number and the funnels that it is a step of
+    #[command(after_help = "Examples:
+  passant goal change example.com Signup --name 'New account'
+  passant goal change example.com 4 --page '/checkout/**' --scroll 50
+  passant goal change example.com Purchase --currency '' --prop ''")]
+    Change(GoalChange),
     /// Remove a goal
     Remove(Defined),
 }
@@ -43,6 +49,30 @@ pub(crate) struct GoalAdd {
     pub(crate) prop: Vec<String>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct GoalChange {
+    #[command(flatten)]
+    pub(crate) defined: Defined,
+    /// Met by an event of this name
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["page", "scroll"])]
+    pub(crate) event: Option<String>,
+    /// Met by a view of this page; `*` for anything but a slash, `**` for anything
+    #[arg(long, value_name = "PATH")]
+    pub(crate) page: Option<String>,
+    /// Met once the page has been scrolled this far; 0 if seeing it is enough
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) scroll: Option<u8>,
+    /// What reports call it; '' for what meets it
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The currency of its revenue (ISO 4217); '' for none
+    #[arg(long, value_name = "CODE")]
+    pub(crate) currency: Option<String>,
+    /// A property that the event must carry, in the place of all before; can be repeated; '' for none
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) prop: Option<Vec<String>>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Funnel {
     /// Add a funnel
@@ -66,6 +96,25 @@ pub(crate) enum Funnel {
     },
     /// List a site's funnels
     List(Listed),
+    /// Change a funnel; what is not told stays, and so does its number
+    #[command(after_help = "Example:
+  passant funnel change example.com Checkout --name 'To an order' --step 'Visit /cart' --step Purchase")]
+    Change {
+        #[command(flatten)]
+        defined: Defined,
+        /// What reports call it
+        #[arg(long)]
+        name: Option<String>,
+        /// A goal by its name or number, in the place of all steps before; 2 to 8 of them
+        #[arg(long, value_name = "GOAL")]
+        step: Vec<String>,
+        /// Whether the steps have to come in this order: strict or any
+        #[arg(long)]
+        order: Option<String>,
+        /// What has to hold all steps: visit or site_day
+        #[arg(long)]
+        within: Option<String>,
+    },
     /// Remove a funnel; its goals stay
     Remove(Defined),
 }
@@ -86,6 +135,20 @@ pub(crate) enum Segment {
     },
     /// List a site's segments
     List(Listed),
+    /// Change a segment; what is not told stays, and so does its number. Links that show it show what it becomes
+    #[command(after_help = "Example:
+  passant segment change example.com 'From France' --name 'From France, phones' \\
+    --filters '[[\"is\", \"visit:country\", [\"FR\"]], [\"is\", \"visit:device\", [\"Mobile\"]]]'")]
+    Change {
+        #[command(flatten)]
+        defined: Defined,
+        /// What people call it
+        #[arg(long)]
+        name: Option<String>,
+        /// The filters, as a question to the reports API holds them
+        #[arg(long, value_name = "JSON")]
+        filters: Option<String>,
+    },
     /// Remove a segment
     Remove(Defined),
 }
@@ -106,6 +169,19 @@ pub(crate) enum Annotation {
     },
     /// List a site's annotations
     List(Listed),
+    /// Change an annotation; what is not told stays
+    #[command(after_help = "Example:
+  passant annotation change example.com 'New shop' --at 2026-03-02")]
+    Change {
+        #[command(flatten)]
+        defined: Defined,
+        /// When: a day of the site, or an instant
+        #[arg(long)]
+        at: Option<String>,
+        /// What happened
+        #[arg(long)]
+        text: Option<String>,
+    },
     /// Remove an annotation
     Remove(Defined),
 }
@@ -119,7 +195,7 @@ pub(crate) struct Listed {
     pub(crate) output: Output,
 }
 
-/// What is to be removed.
+/// What is to be changed or removed.
 #[derive(Args, Debug)]
 pub(crate) struct Defined {
     /// The site

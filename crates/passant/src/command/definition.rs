@@ -1,21 +1,45 @@
 //! What the commands about goals, funnels, segments and annotations do.
 
 use anyhow::{Context, Result, anyhow, bail};
-use passant_control::{Control, Goal, GoalKind, NewFunnel, NewGoal, NewSegment, Site};
+use passant_control::{
+    Annotation, Control, Funnel, Goal, GoalKind, Links, NewFunnel, NewGoal, NewSegment, Segment,
+    SegmentChange, Site,
+};
+
+use serde_json::Value;
 
 use super::{list, say};
+use crate::access::{check_filters, rename_goal};
 use crate::cli;
 use crate::view;
 
-/// A number, or the number of what has this name.
-fn picked(which: &str, known: impl Iterator<Item = (u64, String)>, what: &str) -> Result<u64> {
-    let known: Vec<_> = known.collect();
-    let named = known.iter().find(|(_, name)| name == which);
-    let numbered = || known.iter().find(|(id, _)| which.parse() == Ok(*id));
+/// Number and name of one.
+type About<T> = fn(&T) -> (u64, &str);
+
+/// What has this name, or this number.
+fn picked<T>(which: &str, known: Vec<T>, (what, about): (&str, About<T>)) -> Result<T> {
+    let named = known.iter().position(|one| about(one).1 == which);
+    let numbered = || known.iter().position(|one| which.parse() == Ok(about(one).0));
     named
         .or_else(numbered)
-        .map(|(id, _)| *id)
+        .and_then(|index| known.into_iter().nth(index))
         .ok_or_else(|| anyhow!("no {what} {which:?}; `passant {what} list` shows those there are"))
+}
+
+fn picked_goal(control: &Control, site: &Site, which: &str) -> Result<Goal> {
+    picked(which, control.goals(site)?, ("goal", |goal| (goal.id, &goal.display_name)))
+}
+
+fn picked_funnel(control: &Control, site: &Site, which: &str) -> Result<Funnel> {
+    picked(which, control.funnels(site)?, ("funnel", |funnel| (funnel.id, &funnel.name)))
+}
+
+fn picked_segment(control: &Control, site: &Site, which: &str) -> Result<Segment> {
+    picked(which, control.segments(site)?, ("segment", |segment| (segment.id, &segment.name)))
+}
+
+fn picked_annotation(control: &Control, site: &Site, which: &str) -> Result<Annotation> {
+    picked(which, control.annotations(site)?, ("annotation", |note| (note.id, &note.text)))
 }
 
 pub(super) fn goal(control: &Control, command: cli::Goal) -> Result<()> {
@@ -36,17 +60,19 @@ pub(super) fn goal(control: &Control, command: cli::Goal) -> Result<()> {
                 vec![goal.id.to_string(), goal.display_name.clone(), met_by(goal)]
             })
         }
+        cli::Goal::Change(options) => {
+            let site = control.site(&options.defined.domain)?;
+            let goal = picked_goal(control, &site, &options.defined.which)?;
+            let changed = (goal.id, changed_goal(goal, options)?);
+            let goal = control.change_goal(&site, changed, rename_goal)?;
+            say(&format!("changed goal {} ({})", goal.display_name, goal.id))
+        }
         cli::Goal::Remove(defined) => {
             let site = control.site(&defined.domain)?;
-            control.remove_goal(&site, goal_id(control, &site, &defined.which)?)?;
+            control.remove_goal(&site, picked_goal(control, &site, &defined.which)?.id)?;
             say("removed")
         }
     }
-}
-
-fn goal_id(control: &Control, site: &Site, which: &str) -> Result<u64> {
-    let goals = control.goals(site)?;
-    picked(which, goals.into_iter().map(|goal| (goal.id, goal.display_name)), "goal")
 }
 
 fn new_goal(options: cli::GoalAdd) -> Result<NewGoal> {
@@ -56,26 +82,46 @@ fn new_goal(options: cli::GoalAdd) -> Result<NewGoal> {
         (None, Some(page), None) => GoalKind::Page(page),
         (None, None, _) => bail!("a goal needs --event or --page"),
     };
-    let pair = |prop: &String| {
-        let (key, value) = prop.split_once('=')?;
-        Some((key.to_owned(), value.to_owned()))
+    let custom_props = options.prop.iter().map(|prop| pair(prop)).collect::<Result<_>>()?;
+    Ok(NewGoal { display_name: options.name, kind, currency: options.currency, custom_props })
+}
+
+/// A goal with what was told in the place of what it is.
+fn changed_goal(goal: Goal, options: cli::GoalChange) -> Result<NewGoal> {
+    let page = options.page.or_else(|| goal.kind.page().map(str::to_owned));
+    let percent = options.scroll.or(goal.kind.scroll());
+    let kind = match (options.event, page, percent) {
+        (Some(event), _, _) => GoalKind::Event(event),
+        (None, Some(page), None | Some(0)) => GoalKind::Page(page),
+        (None, Some(page), Some(percent)) => GoalKind::Scroll { page, percent },
+        (None, None, Some(_)) => bail!("--scroll is for goals that a page meets; say --page, too"),
+        (None, None, None) => goal.kind,
     };
-    let custom_props = options.prop.iter().map(|prop| {
-        pair(prop).ok_or_else(|| anyhow!("--prop {prop:?}, expected a key and a value like plan=big"))
-    });
+    let told = |text: String| Some(text).filter(|text| !text.is_empty());
+    let pairs = |props: Vec<String>| props.into_iter().filter_map(told).map(|prop| pair(&prop)).collect();
     Ok(NewGoal {
-        display_name: options.name,
+        display_name: options.name.map_or(Some(goal.display_name), told),
         kind,
-        currency: options.currency,
-        custom_props: custom_props.collect::<Result<_>>()?,
+        currency: options.currency.map_or(goal.currency, told),
+        custom_props: options.prop.map_or(Ok(goal.custom_props), pairs)?,
     })
+}
+
+fn pair(prop: &str) -> Result<(String, String)> {
+    let pair = prop.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| anyhow!("--prop {prop:?}, expected a key and a value like plan=big"))
+}
+
+/// Numbers of goals by their names or numbers.
+fn steps(control: &Control, site: &Site, goals: &[String]) -> Result<Vec<u64>> {
+    goals.iter().map(|goal| Ok(picked_goal(control, site, goal)?.id)).collect()
 }
 
 pub(super) fn funnel(control: &Control, command: cli::Funnel) -> Result<()> {
     match command {
         cli::Funnel::Add { domain, name, step, order, within } => {
             let site = control.site(&domain)?;
-            let steps = step.iter().map(|step| goal_id(control, &site, step)).collect::<Result<Vec<_>>>()?;
+            let steps = steps(control, &site, &step)?;
             let funnel = NewFunnel { name, steps, order: order.parse()?, within: within.parse()? };
             let funnel = control.add_funnel(&site, funnel)?;
             say(&format!("added funnel {} ({})", funnel.name, funnel.id))
@@ -97,10 +143,21 @@ pub(super) fn funnel(control: &Control, command: cli::Funnel) -> Result<()> {
                 ]
             })
         }
+        cli::Funnel::Change { defined, name, step, order, within } => {
+            let site = control.site(&defined.domain)?;
+            let funnel = picked_funnel(control, &site, &defined.which)?;
+            let changed = NewFunnel {
+                name: name.unwrap_or(funnel.name),
+                steps: if step.is_empty() { funnel.steps } else { steps(control, &site, &step)? },
+                order: order.map_or(Ok(funnel.order), |order| order.parse())?,
+                within: within.map_or(Ok(funnel.within), |within| within.parse())?,
+            };
+            let funnel = control.change_funnel(&site, funnel.id, changed)?;
+            say(&format!("changed funnel {} ({})", funnel.name, funnel.id))
+        }
         cli::Funnel::Remove(defined) => {
             let site = control.site(&defined.domain)?;
-            let funnels = control.funnels(&site)?.into_iter().map(|funnel| (funnel.id, funnel.name));
-            control.remove_funnel(&site, picked(&defined.which, funnels, "funnel")?)?;
+            control.remove_funnel(&site, picked_funnel(control, &site, &defined.which)?.id)?;
             say("removed")
         }
     }
@@ -110,9 +167,8 @@ pub(super) fn segment(control: &Control, command: cli::Segment) -> Result<()> {
     match command {
         cli::Segment::Add { domain, name, filters } => {
             let site = control.site(&domain)?;
-            let filters = serde_json::from_str(&filters).context("--filters is not JSON")?;
-            let segment =
-                control.add_segment(&site, NewSegment { name, filters }, crate::access::check_filters)?;
+            let segment = NewSegment { name, filters: json(&filters)? };
+            let segment = control.add_segment(&site, segment, check_filters)?;
             say(&format!("added segment {} ({})", segment.name, segment.id))
         }
         cli::Segment::List(listed) => {
@@ -121,13 +177,28 @@ pub(super) fn segment(control: &Control, command: cli::Segment) -> Result<()> {
                 vec![segment.id.to_string(), segment.name.clone(), segment.filters.to_string()]
             })
         }
+        cli::Segment::Change { defined, name, filters } => {
+            let site = control.site(&defined.domain)?;
+            let segment = picked_segment(control, &site, &defined.which)?;
+            let to = NewSegment {
+                name: name.unwrap_or(segment.name),
+                filters: filters.map_or(Ok(segment.filters), |filters| json(&filters))?,
+            };
+            // Whoever is at the data may change links as well.
+            let change = SegmentChange { id: segment.id, to, links: Links::Follow };
+            let segment = control.change_segment(&site, change, check_filters)?;
+            say(&format!("changed segment {} ({})", segment.name, segment.id))
+        }
         cli::Segment::Remove(defined) => {
             let site = control.site(&defined.domain)?;
-            let segments = control.segments(&site)?.into_iter().map(|segment| (segment.id, segment.name));
-            control.remove_segment(&site, picked(&defined.which, segments, "segment")?)?;
+            control.remove_segment(&site, picked_segment(control, &site, &defined.which)?.id)?;
             say("removed")
         }
     }
+}
+
+fn json(filters: &str) -> Result<Value> {
+    serde_json::from_str(filters).context("--filters is not JSON")
 }
 
 pub(super) fn annotation(control: &Control, command: cli::Annotation) -> Result<()> {
@@ -143,10 +214,20 @@ pub(super) fn annotation(control: &Control, command: cli::Annotation) -> Result<
                 vec![annotation.id.to_string(), annotation.at.to_string(), annotation.text.clone()]
             })
         }
+        cli::Annotation::Change { defined, at, text } => {
+            let site = control.site(&defined.domain)?;
+            let note = picked_annotation(control, &site, &defined.which)?;
+            let changed = Annotation {
+                id: note.id,
+                at: at.map_or(Ok(note.at), |at| at.parse())?,
+                text: text.unwrap_or(note.text),
+            };
+            let note = control.change_annotation(&site, &changed)?;
+            say(&format!("changed annotation {} ({})", note.at, note.id))
+        }
         cli::Annotation::Remove(defined) => {
             let site = control.site(&defined.domain)?;
-            let notes = control.annotations(&site)?.into_iter().map(|note| (note.id, note.text));
-            control.remove_annotation(&site, picked(&defined.which, notes, "annotation")?)?;
+            control.remove_annotation(&site, picked_annotation(control, &site, &defined.which)?.id)?;
             say("removed")
         }
     }

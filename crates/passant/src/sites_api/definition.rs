@@ -1,15 +1,17 @@
 //! What can be defined for a site: one table, one row a kind.
 //!
-//! Invariant: every row answers to `GET`, `PUT` and `DELETE` in the same manner; `PUT` of what is there already returns
-//! it as it is.
+//! Invariant: every row answers to `GET`, `PUT` and `DELETE` in the same manner. `PUT` of what is there already returns it as
+//! it is; `PUT` of a number makes that one what a new one of the same parameters would be, and the number stays.
 
 use std::collections::BTreeMap;
 
-use passant_control::{Control, GoalKind, NewFunnel, NewGoal, NewSegment, Site};
+use passant_control::{
+    Annotation, Control, GoalKind, Links, Moment, NewFunnel, NewGoal, NewSegment, SegmentChange, Site,
+};
 use serde_json::Value;
 
 use super::Outcome;
-use crate::access::check_filters;
+use crate::access::{check_filters, rename_goal};
 use crate::parameters::Parameters;
 use crate::refusal::Refusal;
 use crate::view;
@@ -26,10 +28,23 @@ pub(super) struct Definition {
     pub(super) list: fn(&Control, &Site) -> passant_control::Result<Numbered>,
     /// Makes one.
     pub(super) put: fn(&Control, &Site, &Parameters) -> Outcome,
+    /// Changes one.
+    pub(super) change: fn(&Control, &Site, Change<'_>) -> Outcome,
     /// Removes one.
     pub(super) remove: fn(&Control, &Site, u64) -> passant_control::Result<()>,
     /// What `PUT` takes beside the site, for the description: name, whether it is needed, what it says.
     pub(super) takes: &'static [Takes],
+}
+
+/// What one is to become.
+#[derive(Clone, Copy)]
+pub(super) struct Change<'a> {
+    /// Its number.
+    pub(super) id: u64,
+    /// What it is to be.
+    pub(super) parameters: &'a Parameters,
+    /// What of links that show it.
+    pub(super) links: Links,
 }
 
 /// Definitions with their numbers.
@@ -54,7 +69,11 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         list: |control, site| {
             Ok(control.goals(site)?.iter().map(|goal| (goal.id, view::goal(goal))).collect())
         },
-        put: put_goal,
+        put: |control, site, parameters| Ok(view::goal(&control.add_goal(site, goal(parameters, CREATE)?)?)),
+        change: |control, site, Change { id, parameters, .. }| {
+            let changed = (id, goal(parameters, CHANGE)?);
+            Ok(view::goal(&control.change_goal(site, changed, rename_goal)?))
+        },
         remove: Control::remove_goal,
         takes: &[
             ("goal_type", Needed::Always, "event or page"),
@@ -73,7 +92,12 @@ pub(super) const DEFINITIONS: &[Definition] = &[
         list: |control, site| {
             Ok(control.funnels(site)?.iter().map(|funnel| (funnel.id, view::funnel(funnel))).collect())
         },
-        put: put_funnel,
+        put: |control, site, parameters| {
+            Ok(view::funnel(&control.add_funnel(site, funnel(parameters, CREATE)?)?))
+        },
+        change: |control, site, Change { id, parameters, .. }| {
+            Ok(view::funnel(&control.change_funnel(site, id, funnel(parameters, CHANGE)?)?))
+        },
         remove: Control::remove_funnel,
         takes: &[
             ("name", Needed::Always, "what reports call it"),
@@ -90,7 +114,13 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             let segments = control.segments(site)?;
             Ok(segments.iter().map(|segment| (segment.id, view::segment(segment))).collect())
         },
-        put: put_segment,
+        put: |control, site, parameters| {
+            Ok(view::segment(&control.add_segment(site, segment(parameters, CREATE)?, check_filters)?))
+        },
+        change: |control, site, Change { id, parameters, links }| {
+            let change = SegmentChange { id, to: segment(parameters, CHANGE)?, links };
+            Ok(view::segment(&control.change_segment(site, change, check_filters)?))
+        },
         remove: Control::remove_segment,
         takes: &[
             ("name", Needed::Always, "what people call it"),
@@ -106,9 +136,12 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             Ok(annotations.iter().map(|note| (note.id, view::annotation(note))).collect())
         },
         put: |control, site, parameters| {
-            let at = parameters.needed("at", "create an annotation")?.parse()?;
-            let text = parameters.needed("text", "create an annotation")?;
+            let (at, text) = annotation(parameters, CREATE)?;
             Ok(view::annotation(&control.add_annotation(site, at, &text)?))
+        },
+        change: |control, site, Change { id, parameters, .. }| {
+            let (at, text) = annotation(parameters, CHANGE)?;
+            Ok(view::annotation(&control.change_annotation(site, &Annotation { id, at, text })?))
         },
         remove: Control::remove_annotation,
         takes: &[
@@ -118,12 +151,25 @@ pub(super) const DEFINITIONS: &[Definition] = &[
     },
 ];
 
-fn put_goal(control: &Control, site: &Site, parameters: &Parameters) -> Outcome {
-    let purpose = "create a goal";
-    let kind = match parameters.needed("goal_type", purpose)?.as_str() {
-        "event" => GoalKind::Event(parameters.needed("event_name", purpose)?),
+/// What parameters are needed for.
+type Purpose = &'static str;
+
+const CREATE: Purpose = "create";
+const CHANGE: Purpose = "change";
+
+impl Definition {
+    /// The number of one, as it stands in the path.
+    pub(super) fn number(&self, text: &str) -> Result<u64, Refusal> {
+        text.parse().map_err(|_| Refusal::Unknown(self.singular))
+    }
+}
+
+fn goal(parameters: &Parameters, purpose: Purpose) -> Result<NewGoal, Refusal> {
+    let purpose = format!("{purpose} a goal");
+    let kind = match parameters.needed("goal_type", &purpose)?.as_str() {
+        "event" => GoalKind::Event(parameters.needed("event_name", &purpose)?),
         "page" => {
-            let page = parameters.needed("page_path", purpose)?;
+            let page = parameters.needed("page_path", &purpose)?;
             match parameters.number("scroll_threshold")? {
                 // Plausible's word for a goal without a threshold.
                 None | Some(-1i16) => GoalKind::Page(page),
@@ -137,13 +183,12 @@ fn put_goal(control: &Control, site: &Site, parameters: &Parameters) -> Outcome 
         }
         other => return Err(Refusal::bad(format!("goal_type {other:?}, expected \"event\" or \"page\""))),
     };
-    let goal = NewGoal {
+    Ok(NewGoal {
         display_name: parameters.text("display_name")?,
         kind,
         currency: parameters.text("currency")?,
         custom_props: custom_props(parameters)?,
-    };
-    Ok(view::goal(&control.add_goal(site, goal)?))
+    })
 }
 
 fn custom_props(parameters: &Parameters) -> Result<BTreeMap<String, String>, Refusal> {
@@ -152,23 +197,28 @@ fn custom_props(parameters: &Parameters) -> Result<BTreeMap<String, String>, Ref
         .map_err(|_| Refusal::bad("custom_props: expected an object of texts, as {\"plan\": \"big\"}"))
 }
 
-fn put_funnel(control: &Control, site: &Site, parameters: &Parameters) -> Outcome {
+fn funnel(parameters: &Parameters, purpose: Purpose) -> Result<NewFunnel, Refusal> {
     let steps = parameters.json("steps")?;
     let number = |step: &Value| step.as_u64().or_else(|| step.as_str()?.parse().ok());
     let steps = steps.as_ref().and_then(Value::as_array).and_then(|steps| steps.iter().map(number).collect());
-    let funnel = NewFunnel {
-        name: parameters.needed("name", "create a funnel")?,
+    Ok(NewFunnel {
+        name: parameters.needed("name", &format!("{purpose} a funnel"))?,
         steps: steps.ok_or_else(|| Refusal::bad("steps: expected a list of goals' numbers"))?,
         order: parameters.text("order")?.map(|text| text.parse()).transpose()?.unwrap_or_default(),
         within: parameters.text("within")?.map(|text| text.parse()).transpose()?.unwrap_or_default(),
-    };
-    Ok(view::funnel(&control.add_funnel(site, funnel)?))
+    })
 }
 
-fn put_segment(control: &Control, site: &Site, parameters: &Parameters) -> Outcome {
-    let name = parameters.needed("name", "create a segment")?;
+fn segment(parameters: &Parameters, purpose: Purpose) -> Result<NewSegment, Refusal> {
+    let purpose = format!("{purpose} a segment");
+    let name = parameters.needed("name", &purpose)?;
     let filters = parameters.json("filters")?;
     let filters =
-        filters.ok_or_else(|| Refusal::bad("Parameter `filters` is required to create a segment"))?;
-    Ok(view::segment(&control.add_segment(site, NewSegment { name, filters }, check_filters)?))
+        filters.ok_or_else(|| Refusal::bad(format!("Parameter `filters` is required to {purpose}")))?;
+    Ok(NewSegment { name, filters })
+}
+
+fn annotation(parameters: &Parameters, purpose: Purpose) -> Result<(Moment, String), Refusal> {
+    let purpose = format!("{purpose} an annotation");
+    Ok((parameters.needed("at", &purpose)?.parse()?, parameters.needed("text", &purpose)?))
 }

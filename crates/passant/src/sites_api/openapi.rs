@@ -53,9 +53,15 @@ pub(crate) fn describe() -> Value {
             None,
             &reference("Removed"),
         );
+        let change = operation(
+            &format!("Changes a {singular}, whose number stays: it becomes what a new one would be"),
+            &[],
+            Some(body(definition)),
+            &reference(schema),
+        );
         paths.insert(
             format!("/api/v1/sites/{plural}/{{id}}"),
-            json!({ "parameters": [id], "delete": remove }),
+            json!({ "parameters": [id], "put": change, "delete": remove }),
         );
     }
     for file in crate::export_api::FILES {

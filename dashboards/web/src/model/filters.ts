@@ -159,7 +159,7 @@ function clauseOf([word = "", dimension = "", ...values]: string[]): Clause | nu
   return { operator, dimension, values };
 }
 
-function isFilterable(dimension: string): boolean {
+export function isFilterable(dimension: string): boolean {
   if (dimension.startsWith(PROP)) return dimension.length > PROP.length;
   return dimension === SEGMENT || FILTERABLE.some((known) => known.dimension === dimension);
 }

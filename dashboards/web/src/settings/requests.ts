@@ -59,6 +59,9 @@ export interface Made {
 export const define = <K extends Kind>(kind: K, site: string, what: object): Promise<Made[K]> =>
   ask("PUT", `/api/v1/sites/${kind}`, { site_id: site, ...what });
 
+export const redefine = <K extends Kind>(kind: K, site: string, id: string | number, what: object): Promise<Made[K]> =>
+  ask("PUT", `/api/v1/sites/${kind}/${id}`, { site_id: site, ...what });
+
 export const undefine = (kind: Kind, site: string, id: string | number): Promise<unknown> =>
   ask("DELETE", `/api/v1/sites/${kind}/${id}?site_id=${quoted(site)}`);
 

@@ -19,6 +19,11 @@ export class Submission {
     this.fields = fields;
   }
 
+  /** As if nothing had been submitted yet. */
+  clear(): void {
+    [this.faults, this.problem, this.done] = [{}, "", ""];
+  }
+
   /** Does what a form is for, once at a time; afterwards says `done`, or what was refused. Whether it was done. */
   async run(work: () => Promise<unknown>, done = ""): Promise<boolean> {
     if (this.busy) return false;

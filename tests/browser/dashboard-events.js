@@ -57,7 +57,7 @@ export function shopEvents(now) {
   for (let person = 0; person < 40; person += 1) {
     const rating = ['good', 'good', 'needs-improvement', 'poor'][person % 4]
     const at = now - 3 * DAY_MS - person * 60_000
-    const who = { visitor: `fast-${person}`, pathname: '/', hostname: 'shop.test', country: 'DE', browser: 'Chrome', device: 'Desktop' }
+    const who = { visitor: `fast-${person}`, pathname: person < 20 ? '/' : '/docs', hostname: 'shop.test', country: 'DE', browser: 'Chrome', device: 'Desktop' }
     events.push({ ...who, timestamp: time(at), name: 'pageview' })
     events.push({ ...who, timestamp: time(at + 9_000), name: 'Web Vitals', props: { lcp: rating, cls: 'good' } })
   }

@@ -20,7 +20,8 @@ const SHIFT_MAX = 0.02
 /** Far more than any test takes, on a machine that does other things, too. */
 const PATIENCE_MS = 240_000
 
-const passant = await Passant.start()
+// Beacons go where an operator has put them: what is to be pasted has to say so.
+const passant = await Passant.start('[tracker]\nevent_path = "/lib/note"\n')
 const token = passant.cli('token', 'create', '--scope', 'stats:read')
 const origin = `http://127.0.0.1:${passant.port}`
 const browser = await launchDriven()
@@ -429,6 +430,19 @@ looking('web vitals are shown where browsers tell them, and filter', {}, async (
   const largest = vitals.locator('li', { hasText: 'Largest contentful paint' })
   assert.match((await largest.innerText()).replace(/\s+/g, ' '), /40 page loads 50.0% good 25.0% to be improved 25.0% poor/)
   assert.equal(await vitals.locator('li').count(), 2, 'those that are told')
+  await vitals.getByRole('button', { name: 'By page' }).click()
+  const pages = vitals.locator('.rows tbody tr')
+  await pages.first().waitFor()
+  assert.deepEqual((await pages.allInnerTexts()).map((row) => row.split(/\s+/)), [['/', '20', '10', '5', '5'], ['/docs', '20', '10', '5', '5']])
+  await vitals.getByLabel('Vital', { exact: true }).selectOption('cls')
+  await until(() => pages.first().innerText(), (row) => /^\S+\s+20\s+20/.test(row))
+  assert.deepEqual((await pages.allInnerTexts()).map((row) => row.split(/\s+/)), [['/', '20', '20', '0', '0'], ['/docs', '20', '20', '0', '0']])
+  await vitals.getByRole('button', { name: 'Details of Web vitals' }).click()
+  await page.locator('dialog .rows tbody tr').first().waitFor()
+  assert.match(await page.locator('dialog').innerText(), /Web vitals by page[^]*Cumulative layout shift/)
+  assert.deepEqual([search(page).get('open'), search(page).get('tab.vital')], ['vitals-pages', 'cls'])
+  await page.keyboard.press('Escape')
+  await vitals.getByRole('button', { name: 'All pages' }).click()
   await largest.getByRole('button', { name: 'poor' }).click()
   assert.deepEqual(search(page).getAll('f'), ['is,event:props:lcp,poor'])
   await page.goto(`${origin}/?site=${HOSTILE_SITE}`)
@@ -491,7 +505,10 @@ looking('without a stream the live view is asked for again and again', { wait: f
 // ---- the first visit ----------------------------------------------------------------------------------------------
 
 looking('a site that nobody has visited says what to do, and turns green with the first visit', { address: `?site=${EMPTY}`, wait: false }, async (page) => {
-  assert.match(await page.locator('#snippet').innerText(), new RegExp(`data-domain="${EMPTY}" src="${origin}/js/passant.js"`))
+  await page.locator('#snippet', { hasText: 'data-domain' }).waitFor()
+  const line = await page.locator('#snippet').innerText()
+  assert.match(line, new RegExp(`data-domain="${EMPTY}" src="${origin}/js/passant.js" data-api="${origin}/lib/note"`))
+  assert.ok(passant.cli('site', 'snippet', EMPTY, '--base-url', origin).includes(line), line)
   const pinned = await page.locator('#integrity').innerText()
   assert.ok(passant.cli('site', 'snippet', EMPTY, '--integrity').includes(pinned), pinned)
   await accessible(page, 'waiting')

@@ -34,9 +34,9 @@ export const VITALS = [
   { key: "ttfb", label: "Time to first byte" },
 ] as const;
 export const RATINGS = [
-  { key: "good", label: "good" },
-  { key: "needs-improvement", label: "to be improved" },
-  { key: "poor", label: "poor" },
+  { key: "good", label: "good", head: "Good" },
+  { key: "needs-improvement", label: "to be improved", head: "To be improved" },
+  { key: "poor", label: "poor", head: "Poor" },
 ] as const;
 
 export interface ListOf {
@@ -51,6 +51,7 @@ export const LISTS: Readonly<Record<string, ListOf>> = {
   returning: { title: "Visits of one visitor on one day", ask: returning },
   attribution: { title: "Where conversions came from", ask: attribution },
   vitals: { title: "Web vitals", ask: vitals },
+  "vitals-pages": { title: "Web vitals by page", ask: vitalsByPage },
 };
 
 /** What every question of this kind is about. */
@@ -136,12 +137,38 @@ async function attribution(signal: AbortSignal): Promise<List> {
 
 // ---- web vitals ----
 
+/** Most rows of one answer. */
+const VITAL_ROWS = 10_000;
 const WEB_VITALS = ["is", "event:name", ["Web Vitals"]] as ["is", string, string[]];
 
 /** Whether browsers have told any in the range. */
 export async function collectsVitals(signal: AbortSignal): Promise<boolean> {
   const question = dashboard.question(["events"], [], { filters: [...dashboard.filters, WEB_VITALS] });
   return (await dashboard.client.query(question, signal)).results[0]?.metrics[0] !== 0;
+}
+
+/** The one that is told by page. */
+export function chosenVital() {
+  return VITALS.find(({ key }) => key === dashboard.view.tabs["vital"]) ?? VITALS[0];
+}
+
+async function vitalsByPage(signal: AbortSignal): Promise<List> {
+  const { key, label } = chosenVital();
+  const more = { filters: [...dashboard.filters, WEB_VITALS], pagination: { limit: VITAL_ROWS } };
+  const { results, meta } = await dashboard.client.query(dashboard.question(["events"], ["event:page", `event:props:${key}`], more), signal);
+  const untold = meta.privacy_floor?.rows_folded ? null : 0;
+  const pages = new Map<string, (number | null)[]>();
+  for (const { dimensions: [page = "", rating], metrics: [count] } of results) {
+    const column = RATINGS.findIndex((one) => one.key === rating);
+    // Of page loads that tell another vital alone, and of groups of too few, there is nothing to say.
+    if (column < 0 || typeof count !== "number") continue;
+    pages.set(page, (pages.get(page) ?? RATINGS.map(() => untold)).with(column, count));
+  }
+  const loads = (counts: (number | null)[]) => counts.reduce<number>((all, count) => all + (count ?? 0), 0);
+  const rows = [...pages].map(([page, counts]) => [page, loads(counts), ...counts]);
+  rows.sort(([, one], [, other]) => Number(other) - Number(one));
+  const note = `${label}${untold === null ? ", without groups of fewer visitors than the privacy floor." : "."}`;
+  return { heads: ["Page", "Page loads", ...RATINGS.map(({ head }) => head)], numbers: 1, rows, note };
 }
 
 async function vitals(signal: AbortSignal): Promise<List> {
@@ -159,5 +186,5 @@ async function vitals(signal: AbortSignal): Promise<List> {
     }),
   );
   const rows = rated.filter(([, ...counts]) => counts.some(Boolean));
-  return { heads: ["Vital", ...RATINGS.map(({ label }) => label)], numbers: 1, rows };
+  return { heads: ["Vital", ...RATINGS.map(({ head }) => head)], numbers: 1, rows };
 }

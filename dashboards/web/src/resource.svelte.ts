@@ -7,6 +7,8 @@ import { wordsFor } from "./api/client.ts";
 
 const BLINK_MS = 150;
 
+export type Ask<T> = (signal: AbortSignal) => Promise<T>;
+
 export class Resource<T> {
   data: T | undefined = $state.raw();
   problem = $state("");
@@ -18,7 +20,7 @@ export class Resource<T> {
   private aborted = new AbortController();
 
   /** Asks; an earlier question that is still open is given up. */
-  async load(ask: (signal: AbortSignal) => Promise<T>): Promise<void> {
+  async load(ask: Ask<T>): Promise<void> {
     this.stop();
     this.busy = true;
     const turn = this.turn;
@@ -45,5 +47,28 @@ export class Resource<T> {
     this.turn += 1;
     this.busy = this.slow = false;
     this.aborted.abort();
+  }
+}
+
+/**
+ * A resource of a component, with which it ends: asked for by what `asking` gives whenever anything that is read there
+ * changes, and again when somebody wants to try.
+ */
+export class Followed<T> extends Resource<T> {
+  private tries = $state(0);
+
+  constructor(asking: () => Ask<T> | undefined) {
+    super();
+    $effect(() => {
+      void this.tries;
+      const ask = asking();
+      if (!ask) return;
+      void this.load(ask);
+      return () => this.stop();
+    });
+  }
+
+  retry(): void {
+    this.tries += 1;
   }
 }

@@ -7,7 +7,8 @@ import { filtersInWords } from "../src/model/filter-words.ts";
 import { withoutOverrides } from "../src/model/overrides.ts";
 import { firstPage, isOpenTo, PAGES, type PageKey } from "../src/model/settings-pages.ts";
 import { SECTIONS, SITE_SETTINGS, settingsOf, shownSetting, storedSetting } from "../src/model/site-settings.ts";
-import { frameTag, PROXIES, recipe, scriptTag, type Place } from "../src/model/snippets.ts";
+import { scriptTag } from "../src/model/script-tag.ts";
+import { frameTag, PROXIES, recipe, type Place } from "../src/model/snippets.ts";
 
 const somebody = (owner: boolean): Session => ({ user: { email: "ada@example.com", name: "Ada", owner }, sites: [] });
 

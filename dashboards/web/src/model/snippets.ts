@@ -3,24 +3,12 @@
 // Invariant: domains and addresses come from the server, which takes none with a character that these texts would need to
 // escape.
 
-import type { Script } from "../api/types.ts";
-
-const EVENT_PATH = "/api/event";
+import type { Tagged } from "./script-tag.ts";
 
 /** Where the script of a site is. */
-export interface Place {
-  script: Script;
+export interface Place extends Tagged {
   /** Words of the script's name. */
   options: readonly string[];
-  /** Where visitors reach it; empty for the site's own origin. */
-  origin: string;
-}
-
-/** The line that every page of a site holds; with the script's hash, if it is to be pinned. */
-export function scriptTag({ script, origin }: Place, integrity = ""): string {
-  const pin = integrity ? ` integrity="${integrity}" crossorigin="anonymous"` : "";
-  const api = script.event_path === EVENT_PATH ? "" : ` data-api="${origin}${script.event_path}"`;
-  return `<script defer data-domain="${script.domain}" src="${origin}${script.path}"${pin}${api}><` + "/script>";
 }
 
 /** The path of the script without its words and ending: `/js/passant`. */

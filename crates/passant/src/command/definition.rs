@@ -5,7 +5,6 @@ use passant_control::{
     Annotation, Control, Funnel, Goal, GoalKind, Links, NewFunnel, NewGoal, NewSegment, Segment,
     SegmentChange, Site,
 };
-
 use serde_json::Value;
 
 use super::{list, say};

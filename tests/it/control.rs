@@ -323,11 +323,11 @@ fn definitions_speak_to_people_and_to_scripts() {
         "1  Visit /cart  page /cart\n2  Purchase     event Purchase\n3  Read it      page /guide scrolled 75%"
     );
     let steps = ["--step", "Visit /cart", "--step", "2"];
-    let funnel = [&["funnel", "add", "example.com", "Checkout", "--within", "site_day"], &steps[..]].concat();
+    let funnel = [&["funnel", "add", "example.com", "Checkout", "--within", "day"], &steps[..]].concat();
     assert_eq!(ok(&funnel), "added funnel Checkout (1)");
     let listed: Value = serde_json::from_str(&ok(&["funnel", "list", "example.com", "--json"])).unwrap();
     let expected = json!({
-        "id": "1", "name": "Checkout", "steps": ["1", "2"], "order": "strict", "within": "site_day",
+        "id": "1", "name": "Checkout", "steps": ["1", "2"], "order": "strict", "within": "day",
     });
     assert_eq!(listed, expected);
     ok(&["annotation", "add", "example.com", "2026-03-01", "New shop"]);
@@ -357,7 +357,7 @@ fn definitions_speak_to_people_and_to_scripts() {
     ok(&["funnel", "change", "example.com", "Checkout", "--name", "Order", "--step", "2", "--step", "Read"]);
     assert_eq!(
         ok(&["funnel", "list", "example.com"]),
-        "1  Order  strict order, within a site_day  Purchase → Read"
+        "1  Order  strict order, within a day  Purchase → Read"
     );
     ok(&["funnel", "change", "example.com", "1", "--name", "Checkout", "--order", "any"]);
     ok(&["annotation", "change", "example.com", "New shop", "--at", "2026-03-02"]);

@@ -54,7 +54,9 @@ pub enum Within {
 }
 
 const ORDERS: &[(StepOrder, &str)] = &[(StepOrder::Strict, "strict"), (StepOrder::Any, "any")];
-const WITHINS: &[(Within, &str)] = &[(Within::Visit, "visit"), (Within::SiteDay, "site_day")];
+/// The last one is the name that a day had here at first, while questions called it `day`.
+const WITHINS: &[(Within, &str)] =
+    &[(Within::Visit, "visit"), (Within::SiteDay, "day"), (Within::SiteDay, "site_day")];
 const STEPS_MIN: usize = 2;
 const STEPS_MAX: usize = 8;
 const FUNNELS_MAX: usize = 200;

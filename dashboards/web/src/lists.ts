@@ -72,7 +72,7 @@ export function askedFunnel({ steps, order, within }: Funnel) {
     ...about(),
     steps: steps.map((id) => ({ goal: name(id) })),
     order,
-    within: within === "site_day" ? "day" : "visit",
+    within,
   };
 }
 

@@ -78,7 +78,7 @@ pub(crate) enum Funnel {
     /// Add a funnel
     #[command(after_help = "Examples:
   passant funnel add example.com Checkout --step 'Visit /cart' --step 'Visit /pay' --step Purchase
-  passant funnel add example.com 'Both pages' --step 4 --step 7 --order any --within site_day")]
+  passant funnel add example.com 'Both pages' --step 4 --step 7 --order any --within day")]
     Add {
         /// The site
         domain: String,
@@ -90,7 +90,7 @@ pub(crate) enum Funnel {
         /// Whether the steps have to come in this order: strict or any
         #[arg(long, default_value = "strict")]
         order: String,
-        /// What has to hold all steps: visit or site_day
+        /// What has to hold all steps: visit or day
         #[arg(long, default_value = "visit")]
         within: String,
     },
@@ -111,7 +111,7 @@ pub(crate) enum Funnel {
         /// Whether the steps have to come in this order: strict or any
         #[arg(long)]
         order: Option<String>,
-        /// What has to hold all steps: visit or site_day
+        /// What has to hold all steps: visit or day
         #[arg(long)]
         within: Option<String>,
     },

@@ -103,7 +103,7 @@ pub(super) const DEFINITIONS: &[Definition] = &[
             ("name", Needed::Always, "what reports call it"),
             ("steps", Needed::Always, "list of 2 to 8 goals' numbers"),
             ("order", Needed::Sometimes, "strict or any; strict unless told"),
-            ("within", Needed::Sometimes, "visit or site_day; visit unless told"),
+            ("within", Needed::Sometimes, "visit or day; visit unless told"),
         ],
     },
     Definition {

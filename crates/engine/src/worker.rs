@@ -2,7 +2,8 @@
 //!
 //! Invariant: every call of libchdb happens on such a thread, and each job runs with its own settings and nobody else's:
 //! what differs from the job before is set, what that one alone had is put back, and if that fails the connection is
-//! replaced. Most jobs have the settings of the one before, and nothing is to be done.
+//! replaced. Most jobs have the settings of the one before, and nothing is to be done. Of a result that was broken off
+//! nothing is left for the next one.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -129,6 +130,7 @@ impl Worker {
                 self.perform(&task, work)
             };
             running.finish();
+            let was_broken_off = outcome.is_err();
             let last = match outcome {
                 Ok(progress) => Reply::Done(progress),
                 Err(exception) => Reply::Failed(exception),
@@ -138,6 +140,9 @@ impl Worker {
                 mpsc::error::TrySendError::Full(last) => self.send(&replies, last).map_err(drop),
                 mpsc::error::TrySendError::Closed(_) => Err(()),
             });
+            if was_broken_off {
+                self.clear();
+            }
         } else {
             running.finish();
         }
@@ -227,6 +232,27 @@ impl Worker {
             self.put_back(&BTreeMap::new());
             Exception::from_text(refusal)
         })
+    }
+
+    /// Takes away what libchdb has kept of a result that was broken off: a statement that is killed leaves what it had
+    /// written in its connection, where it would stand before the result of the next.
+    fn clear(&mut self) {
+        // The first takes along what is left, and the second has to be itself.
+        let is_clear = self.one().is_ok() && self.one().is_ok_and(|bytes| bytes == b"1\n");
+        if !is_clear {
+            warn!("replacing a connection that could not be cleared");
+            self.reopen();
+        }
+    }
+
+    /// The result of a statement of our own, with what stands before it.
+    fn one(&mut self) -> Result<Vec<u8>, String> {
+        let mut stream = self.connection.stream(plain("SELECT 1"))?;
+        let mut result = Vec::new();
+        while let Some(Chunk { bytes, .. }) = stream.fetch()? {
+            result.extend_from_slice(&bytes);
+        }
+        Ok(result)
     }
 
     fn reopen(&mut self) {

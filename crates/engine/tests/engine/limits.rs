@@ -74,6 +74,21 @@ async fn frees_the_reader_when_the_client_goes_away() {
     eventually("the stream is cancelled", async || store.count(RUNNING).await == 0).await;
 }
 
+/// libchdb keeps what a killed statement had written, and gives it out before the result of the next.
+#[tokio::test]
+async fn a_result_that_is_broken_off_leaves_nothing_for_the_next() {
+    let engine = Engine::start_with(json!({"readers": 1}));
+    let others = "SELECT toString(number % 997) AS page, uniqExact(number) AS visitors FROM numbers(400000)
+                  GROUP BY page ORDER BY page FORMAT TabSeparatedWithNames";
+    let own = "SELECT 'own' AS name FORMAT TabSeparatedWithNames";
+    for turn in 0..300 {
+        let wait = Duration::from_micros(50 * turn);
+        let broken_off = tokio::time::timeout(wait, ask(&engine.socket, post("", others))).await;
+        let answer = ask(&engine.socket, post("", own)).await;
+        assert_eq!(answer.text(), "name\nown\n", "after {wait:?}, {}", broken_off.is_err());
+    }
+}
+
 #[tokio::test]
 async fn refuses_statements_past_the_queue() {
     let engine = Engine::start_with(json!({"readers": 1, "queue_statements": 2}));

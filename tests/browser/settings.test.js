@@ -148,6 +148,7 @@ const SET = {
   timezone: 'America/New_York',
   currency: 'EUR',
   privacy_floor: '7',
+  retention_months: '36',
   referrer: 'page',
   hostnames: 'shop.test\n*.shop.test',
   blocked_pages: '/admin/*\n/draft',

@@ -82,6 +82,7 @@ async fn an_import_says_what_the_definitions_say_and_its_export_says_the_same() 
     assert_eq!(exported.lines().count(), 10);
     assert!(!exported.contains("\"visitor\":\"a\""), "the file's own keys are gone");
     passant.cli_ok(&["site", "add", "copy.example", "--timezone", "Europe/Berlin"]);
+    passant.keep_all("copy.example");
     let import = ["import", "--site", "copy.example", "--format", "events", "-"];
     let output = passant.cli_with_input(&import, &exported);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -117,6 +118,7 @@ async fn a_bad_line_is_named_and_nothing_is_half_imported() {
 async fn imports_and_exports_need_no_running_server() {
     let passant = Passant::prepared(Settings::default());
     passant.cli_ok(&["site", "add", "example.com", "--timezone", "Europe/Berlin"]);
+    passant.keep_all("example.com");
     let import = ["import", "--site", "example.com", "--format", "events", "-"];
     let output = passant.cli_with_input(&import, &events());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -13,6 +13,7 @@ mod p06_answers;
 mod p07_script;
 mod p08_queries;
 mod p10_referrers;
+mod p12_retention;
 mod p17_forged_headers;
 mod p20_logs;
 mod search;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::Method;
-use passant_control::{Control, ServerUrl};
+use passant_control::{Control, ServerUrl, Setting};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
@@ -146,7 +146,17 @@ impl Passant {
     pub fn with_site(settings: Settings) -> Self {
         let passant = Self::prepared(settings);
         passant.cli_ok(&["site", "add", "example.com", "--timezone", "Europe/Berlin"]);
+        passant.keep_all("example.com");
         passant
+    }
+
+    /// Lets a site keep its events until it is removed: tests whose events have dates hold in any year.
+    ///
+    /// # Panics
+    /// When there is no such site.
+    pub fn keep_all(&self, site: &str) {
+        let unlimited = [(Setting::RetentionMonths, "unlimited".to_owned())];
+        self.control().set_site(site, &unlimited).expect("set");
     }
 
     /// A data directory and a configuration; nothing runs yet.

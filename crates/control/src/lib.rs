@@ -19,6 +19,7 @@ mod one_time_link;
 #[doc(hidden)]
 pub mod outside;
 mod password;
+mod retention;
 mod role;
 mod secret;
 mod segment;
@@ -42,6 +43,7 @@ pub use import::Import;
 pub use network::{network, spelt};
 pub use one_time_link::NewOwner;
 pub use password::Password;
+pub use retention::{FirstDay, Retention};
 pub use role::{Member, Role};
 pub use segment::{Links, NewSegment, Segment, SegmentChange};
 pub use session::{Session, SessionLimits};

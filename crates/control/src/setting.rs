@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::error::{Error, Result};
 use crate::network::{network, spelt};
+use crate::retention::Retention;
 
 /// Something that can be set for a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +26,8 @@ pub enum Setting {
     BlockedCountries,
     /// Fewest visitors of a row that is shown where a filter narrows a report.
     PrivacyFloor,
+    /// How long its events are kept.
+    RetentionMonths,
     /// What the website script does besides counting page views and engagement.
     ScriptOptions,
     /// Currency of amounts that come without one.
@@ -153,6 +156,17 @@ pub const SETTINGS: &[SettingFacts] = &[
         default: "5",
         sharing: Sharing::Shared,
         check: privacy_floor,
+    },
+    SettingFacts {
+        setting: Setting::RetentionMonths,
+        name: "retention_months",
+        option: "retention-months",
+        placeholder: "MONTHS|unlimited",
+        help: "Months after which its events and what was added up of them are erased for good; \"unlimited\" keeps them until it is removed",
+        // The most that the French authority allows for what audience measurement without consent has collected.
+        default: "25",
+        sharing: Sharing::Shared,
+        check: |text| Retention::parse(text).map(|retention| retention.to_string()),
     },
     SettingFacts {
         setting: Setting::ScriptOptions,
@@ -406,6 +420,7 @@ mod tests {
             (Setting::BlockedCountries, "uk", "expected \"GB\""),
             (Setting::PrivacyFloor, "0", "from 1 to 1000"),
             (Setting::PrivacyFloor, "many", "from 1 to 1000"),
+            (Setting::RetentionMonths, "0", "from 1 to 240, or \"unlimited\""),
             (Setting::ScriptOptions, "forms,heatmaps", "hash, manual"),
             (Setting::Currency, "euro", "a code like"),
             (Setting::UmamiWebsiteIds, "7", "b59e9c65"),

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::database::{Control, Reader, Row, Writer, params};
 use crate::error::{Error, Result};
 use crate::network::network;
+use crate::retention::Retention;
 use crate::setting::{Setting, Sharing, entries, normal_domain};
 
 /// A tracked property.
@@ -31,6 +32,8 @@ pub struct Site {
     pub blocked_countries: Vec<String>,
     /// Fewest visitors of a row that is shown where a report is narrowed; 1 shows all.
     pub privacy_floor_visitors: u32,
+    /// How long its events are kept.
+    pub retention: Retention,
     /// What the website script does besides, each of [`SCRIPT_OPTIONS`](crate::SCRIPT_OPTIONS).
     pub script_options: Vec<String>,
     /// Currency of amounts that come without one; blank drops them.
@@ -98,6 +101,8 @@ impl Site {
             blocked_countries: entries(value(Setting::BlockedCountries)),
             // What was stored has been checked; were it not, all would be folded rather than shown.
             privacy_floor_visitors: value(Setting::PrivacyFloor).parse().unwrap_or(u32::MAX),
+            // Likewise: what cannot be read erases nothing.
+            retention: Retention::parse(value(Setting::RetentionMonths)).unwrap_or(Retention::Unlimited),
             script_options: entries(value(Setting::ScriptOptions)),
             currency: value(Setting::Currency).to_owned(),
             umami_website_ids: entries(value(Setting::UmamiWebsiteIds)),
@@ -293,17 +298,18 @@ mod tests {
             .add_site("https://www.Example.com/", "Europe/Berlin", Timestamp::UNIX_EPOCH)
             .expect("added");
         assert_eq!((added.domain.as_str(), added.timezone.as_str()), ("example.com", "Europe/Berlin"));
-        assert_eq!(added.privacy_floor_visitors, 5);
+        assert_eq!((added.privacy_floor_visitors, added.retention), (5, Retention::Months(25)));
         let settings = [
             (Setting::Referrer, "page".to_owned()),
             (Setting::Hostnames, "shop.example.com, *.example.com".to_owned()),
             (Setting::PrivacyFloor, "1".to_owned()),
+            (Setting::RetentionMonths, "unlimited".to_owned()),
         ];
         control.set_site("example.com", &settings).expect("set");
         let site = control.site("example.com").expect("there");
         assert_eq!(site.referrer_detail, ReferrerDetail::Page);
         assert_eq!(site.allowed_hostnames, ["shop.example.com", "*.example.com"]);
-        assert_eq!(site.privacy_floor_visitors, 1);
+        assert_eq!((site.privacy_floor_visitors, site.retention), (1, Retention::Unlimited));
         assert_eq!(control.sites().expect("sites"), [site]);
     }
 

@@ -53,7 +53,8 @@ const IGNORED: [&str; 30] = [
 ];
 
 /// Names that are applied to the statement.
-const APPLIED: [&str; 62] = [
+const APPLIED: [&str; 63] = [
+    "allow_drop_detached",
     "allow_experimental_analyzer",
     "allow_suspicious_low_cardinality_types",
     "alter_sync",

@@ -20,12 +20,22 @@ pub struct Importer {
     site_id: u32,
     import_id: u32,
     timezone: TimeZone,
+    kept_from: Option<Timestamp>,
     key: Zeroizing<[u8; 32]>,
     visits: Visits,
     batch: Batch,
     index: u32,
     day: Day,
-    without_visit: u64,
+    left_out: LeftOut,
+}
+
+/// Lines that are good and of which nothing is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Engagement events that had no visit to belong to.
+    pub without_visit: u64,
+    /// Events that the site would not keep.
+    pub past_retention: u64,
 }
 
 /// The local day of the last record: neighbouring lines mostly share it.
@@ -45,6 +55,8 @@ pub struct Destination {
     pub import_id: u32,
     /// Where the site's day begins.
     pub timezone: TimeZone,
+    /// First instant of the days that the site keeps, if it does not keep all.
+    pub kept_from: Option<Timestamp>,
 }
 
 impl Importer {
@@ -55,18 +67,19 @@ impl Importer {
     pub fn new(destination: Destination) -> Result<Self, getrandom::Error> {
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *key)?;
-        let Destination { site_id, import_id, timezone } = destination;
+        let Destination { site_id, import_id, timezone, kept_from } = destination;
         let batch = Batch::new(getrandom::u64()?);
         Ok(Self {
             site_id,
             import_id,
             timezone,
+            kept_from,
             key,
             visits: Visits::default(),
             batch,
             index: 0,
             day: Day::default(),
-            without_visit: 0,
+            left_out: LeftOut::default(),
         })
     }
 
@@ -80,6 +93,10 @@ impl Importer {
 
     /// Takes one checked record; gives back a batch when one is full.
     pub fn record(&mut self, record: EventRecord) -> Option<Batch> {
+        if self.kept_from.is_some_and(|kept_from| record.timestamp < kept_from) {
+            self.left_out.past_retention += 1;
+            return None;
+        }
         let pseudonyms = self.pseudonyms(&record.visitor, record.timestamp);
         let event = record.into_event(self.site_id, pseudonyms);
         self.event(&event)
@@ -90,7 +107,7 @@ impl Importer {
         self.index += 1;
         match self.visits.assign(event, position) {
             Some(assigned) => self.batch.push(&assigned.row(self.import_id)),
-            None => self.without_visit += 1,
+            None => self.left_out.without_visit += 1,
         }
         if self.batch.rows() < BATCH_ROWS {
             return None;
@@ -101,9 +118,9 @@ impl Importer {
         Some(std::mem::replace(&mut self.batch, Batch::new(next_id)))
     }
 
-    /// The last batch, and how many engagement events had no visit to belong to.
-    pub fn finish(self) -> (Batch, u64) {
-        (self.batch, self.without_visit)
+    /// The last batch, and how much was left out of all of them.
+    pub fn finish(self) -> (Batch, LeftOut) {
+        (self.batch, self.left_out)
     }
 
     /// The pseudonym of the record's local date, and in the first 30 minutes of a day that of the date before.
@@ -145,7 +162,7 @@ mod tests {
 
     fn importer() -> Importer {
         let timezone = TimeZone::get("Europe/Berlin").expect("known");
-        Importer::new(Destination { site_id: 1, import_id: 3, timezone }).expect("random")
+        Importer::new(Destination { site_id: 1, import_id: 3, timezone, kept_from: None }).expect("random")
     }
 
     fn at(time: &str) -> Timestamp {
@@ -168,5 +185,23 @@ mod tests {
     fn two_imports_of_one_file_share_no_pseudonym() {
         let time = at("2026-06-01T08:00:00Z");
         assert_ne!(importer().pseudonyms("a", time), importer().pseudonyms("a", time));
+    }
+
+    #[test]
+    fn leaves_out_what_the_site_would_not_keep() {
+        let mut importer = Importer { kept_from: Some(at("2026-06-01T22:00:00Z")), ..importer() };
+        for (time, name) in [
+            ("2026-06-01T21:59:59Z", "pageview"),
+            ("2026-06-01T22:00:00Z", "pageview"),
+            ("2026-06-01T21:00:00Z", "engagement"),
+            ("2026-06-01T22:00:05Z", "engagement"),
+        ] {
+            let line = format!(
+                r#"{{"timestamp": "{time}", "visitor": "a", "name": "{name}", "hostname": "a.example", "pathname": "/", "scroll_depth": 50}}"#
+            );
+            importer.line(line.as_bytes()).expect("an event");
+        }
+        let (batch, left_out) = importer.finish();
+        assert_eq!((batch.rows(), left_out), (2, LeftOut { without_visit: 0, past_retention: 2 }));
     }
 }

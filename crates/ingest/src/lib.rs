@@ -63,7 +63,7 @@ pub use event::{
     encode,
 };
 pub use event_record::{EventRecord, RecordError, RevenueRecord};
-pub use import::{Destination, Importer};
+pub use import::{Destination, Importer, LeftOut};
 pub use keys::{DayKeys, KEY_GRACE, default_directory};
 pub use language::language;
 pub use metrics::{Metrics, Route};

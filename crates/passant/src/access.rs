@@ -59,7 +59,8 @@ fn for_ingest(site: &passant_control::Site) -> Option<passant_ingest::Site> {
     Some(known)
 }
 
-fn timezone(site: &passant_control::Site) -> Option<TimeZone> {
+/// The time zone of a site, if this system knows it.
+pub(crate) fn timezone(site: &passant_control::Site) -> Option<TimeZone> {
     let found = TimeZone::get(&site.timezone);
     if found.is_err() {
         tracing::error!(

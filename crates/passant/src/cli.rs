@@ -190,7 +190,7 @@ pub(crate) enum Site {
     #[command(after_help = "Examples:
   passant site set example.com --referrer page
   passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'
-  passant site set example.com --privacy-floor 10")]
+  passant site set example.com --privacy-floor 10 --retention-months 13")]
     Set(SiteSet),
     /// Print the lines to paste into the site's pages
     #[command(after_help = "Examples:

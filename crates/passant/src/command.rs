@@ -11,8 +11,9 @@ use anyhow::{Context, Result, bail};
 use clap::CommandFactory;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use passant_control::{Control, Moment, NewToken};
+use passant_control::{Control, FirstDay, Moment, NewToken};
 use passant_engine::{Lifetime, Run};
+use passant_ingest::LeftOut;
 use serde_json::Value;
 
 use crate::cli::{self, Arguments, Command, Place};
@@ -278,8 +279,12 @@ async fn import(session: &Session, options: &cli::Import) -> Result<()> {
     if imported.bad_lines > 0 {
         line += &format!(", skipped {} bad lines", imported.bad_lines);
     }
-    if imported.without_visit > 0 {
-        line += &format!(", dropped {} engagement events without a visit", imported.without_visit);
+    let LeftOut { without_visit, past_retention } = imported.left_out;
+    if without_visit > 0 {
+        line += &format!(", dropped {without_visit} engagement events without a visit");
+    }
+    if let Some(FirstDay { date, .. }) = imported.first_day.filter(|_| past_retention > 0) {
+        line += &format!(", left out {past_retention} of before {date}, which the site does not keep");
     }
     say(&line)
 }

@@ -73,7 +73,8 @@ impl DemoSite {
         let end = Timestamp::now();
         let id = self.control.begin_import(site, end)?;
         let table = self.store.begin_import(id).await?;
-        let mut importer = Importer::new(events_file::destination(site, id)?).context("no randomness")?;
+        let mut importer =
+            Importer::new(events_file::destination(site, (id, None))?).context("no randomness")?;
         let bar = progress::events(events, "making the demo site");
         let (full, mut batches) = mpsc::channel::<Batch>(2);
         let maker = tokio::task::spawn_blocking(move || {

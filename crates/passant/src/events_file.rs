@@ -11,14 +11,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use parquet::errors::ParquetError;
-use passant_control::{Control, Site};
-use passant_ingest::{Destination, EventRecord, Importer};
+use passant_control::{Control, FirstDay, Site};
+use passant_ingest::{Destination, EventRecord, Importer, LeftOut};
 use passant_store::{ImportTable, Store};
 use tokio::sync::mpsc;
 
 use crate::cli::{self, ExportFormat};
 use crate::parquet_file::{GROUP_ROWS, ParquetFile};
-use crate::progress;
+use crate::{progress, retention};
 
 /// A line longer than this is no event: the longest that we would write is a tenth of it.
 const LINE_LIMIT_BYTES: usize = 1 << 20;
@@ -32,7 +32,9 @@ pub(crate) const CHUNKS_UNDER_WAY: usize = 4;
 pub(crate) struct Imported {
     pub(crate) events: u64,
     pub(crate) bad_lines: u64,
-    pub(crate) without_visit: u64,
+    pub(crate) left_out: LeftOut,
+    /// The first day that the site keeps, if it does not keep all.
+    pub(crate) first_day: Option<FirstDay>,
 }
 
 /// Reads a whole file into a site's reports, or nothing of it.
@@ -42,10 +44,11 @@ pub(crate) struct Imported {
 pub(crate) async fn import(store: &Store, control: &Control, arguments: &cli::Import) -> Result<Imported> {
     let site = control.site(&arguments.site)?;
     let (input, length) = open(&arguments.file)?;
+    let first_day = retention::first_day(&site, Timestamp::now());
     let id = control.begin_import(&site, Timestamp::now())?;
     let table = store.begin_import(id).await?;
-    let reading = Reading { table: &table, skip_bad_lines: arguments.skip_bad_lines, length };
-    match reading.run(input, destination(&site, id)?).await {
+    let reading = Reading { table: &table, skip_bad_lines: arguments.skip_bad_lines, length, first_day };
+    match reading.run(input, destination(&site, (id, first_day))?).await {
         Ok(imported) => {
             control.finish_import(id, imported.events, Timestamp::now())?;
             Ok(imported)
@@ -62,9 +65,13 @@ pub(crate) async fn import(store: &Store, control: &Control, arguments: &cli::Im
 ///
 /// # Errors
 /// When this system's time zone database has lost the site's zone.
-pub(crate) fn destination(site: &Site, import_id: u32) -> Result<Destination> {
+pub(crate) fn destination(
+    site: &Site,
+    (import_id, first_day): (u32, Option<FirstDay>),
+) -> Result<Destination> {
     let timezone = TimeZone::get(&site.timezone).with_context(|| format!("time zone of {}", site.domain))?;
-    Ok(Destination { site_id: site.id, import_id, timezone })
+    let kept_from = first_day.map(|day| day.starts);
+    Ok(Destination { site_id: site.id, import_id, timezone, kept_from })
 }
 
 fn open(path: &Path) -> Result<(Box<dyn BufRead>, u64)> {
@@ -80,13 +87,15 @@ struct Reading<'t> {
     table: &'t ImportTable,
     skip_bad_lines: bool,
     length: u64,
+    first_day: Option<FirstDay>,
 }
 
 impl Reading<'_> {
     async fn run(&self, mut input: Box<dyn BufRead>, destination: Destination) -> Result<Imported> {
         let mut importer = Importer::new(destination).context("no randomness")?;
         let bar = progress::bytes(self.length, "importing");
-        let mut imported = Imported { events: 0, bad_lines: 0, without_visit: 0 };
+        let left_out = LeftOut::default();
+        let mut imported = Imported { events: 0, bad_lines: 0, left_out, first_day: self.first_day };
         let mut line = Vec::new();
         for number in 1u64.. {
             line.clear();
@@ -111,9 +120,9 @@ impl Reading<'_> {
                 Err(error) => bail!("line {number}: {error}"),
             }
         }
-        let (last, without_visit) = importer.finish();
+        let (last, left_out) = importer.finish();
         imported.events += last.rows();
-        imported.without_visit = without_visit;
+        imported.left_out = left_out;
         self.table.insert(&last).await?;
         self.table.commit().await?;
         bar.finish_and_clear();

@@ -38,6 +38,7 @@ mod parquet_file;
 mod progress;
 mod public;
 mod refusal;
+mod retention;
 mod same_origin;
 mod script;
 mod security_headers;

@@ -48,6 +48,7 @@ use crate::ground;
 use crate::oidc::Provider;
 use crate::page;
 use crate::public::{Clients, EVENT_PATH, Public};
+use crate::retention;
 use crate::same_origin;
 use crate::script::Scripts;
 use crate::security_headers;
@@ -325,6 +326,7 @@ fn pages(
     let state = passant_query::QueryState { store: reading, rollups, access, live, clock: ground::now };
     let erase = Arc::new(Notify::new());
     tokio::spawn(erase::follow(authority.control.clone(), store.clone(), (erase.clone(), ground::now)));
+    tokio::spawn(retention::follow(authority.control.clone(), store.clone(), ground::now));
     tokio::spawn(site_names::follow(authority.control.clone(), store.clone()));
     let tracker = Arc::new(tracker.clone());
     let sites = SitesApi { authority: authority.clone(), tracker, erase };

@@ -7,4 +7,5 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_accounts.sql"),
     include_str!("../../migrations/0004_share_links.sql"),
     include_str!("../../migrations/0005_identities.sql"),
+    include_str!("../../migrations/0006_retention.sql"),
 ];

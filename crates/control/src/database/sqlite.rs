@@ -148,6 +148,7 @@ mod tests {
         assert_eq!(site.referrer_detail, crate::ReferrerDetail::Page);
         assert_eq!(site.allowed_hostnames, ["a.example", "*.a.example"]);
         assert!(site.blocked_pages.is_empty());
+        assert_eq!(site.retention, crate::Retention::Unlimited, "an update erases nothing");
     }
 
     #[test]

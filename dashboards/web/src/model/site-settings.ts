@@ -54,6 +54,12 @@ export const SITE_SETTINGS: Record<SettingName, Row> = {
     hint: "Groups of fewer visitors become one row where a filter narrows a report or the public reads it. 1 shows all.",
     form: { kind: "number", unit: "visitors", min: 1, max: 1_000 },
   },
+  retention_months: {
+    section: "privacy",
+    label: "Retention in months",
+    hint: "Older events and their sums are erased for good, within seconds after saving and then each day; unlimited keeps them.",
+    form: { kind: "text" },
+  },
   referrer: {
     section: "privacy",
     label: "Referrers",

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::fixture::{fresh_database, run};
-use crate::{Control, ReferrerDetail};
+use crate::{Control, ReferrerDetail, Retention};
 
 #[test]
 fn tables_of_an_older_version_are_brought_to_this_one_with_what_is_in_them() {
@@ -17,6 +17,7 @@ fn tables_of_an_older_version_are_brought_to_this_one_with_what_is_in_them() {
     let site = Control::connect(&url).expect("migrated").site("a.example").expect("there");
     assert_eq!((site.timezone.as_str(), site.referrer_detail), ("Europe/Berlin", ReferrerDetail::Page));
     assert_eq!(site.allowed_hostnames, ["a.example", "*.a.example"]);
+    assert_eq!(site.retention, Retention::Unlimited, "an update erases nothing");
 }
 
 #[test]

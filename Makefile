@@ -61,7 +61,7 @@ export CARGO_TERM_PROGRESS_WHEN ?= auto
 say = @printf '==> %s\n' "$(1)"
 
 .PHONY: all help setup setup-debian setup-test setup-clients assets build run test check check-format check-lints test-rust \
-        test-postgres test-tracker test-dashboard test-browser test-compose openapi size bench soak questions fuzz properties fmt clean \
+        test-postgres test-tracker test-dashboard test-browser test-compose openapi size bench bench-dashboard soak questions fuzz properties fmt clean \
         build-fail-points
 
 all: help
@@ -258,6 +258,9 @@ setup-test:
 			apt-get install -qy --no-install-recommends $$packages; } >$(TARGET_DIR)/setup-test.log 2>&1 \
 			|| echo '    it could not be installed; see $(TARGET_DIR)/setup-test.log'; \
 	fi
+
+bench-dashboard: build setup-test $(BROWSER_TOOLS) ## how long the dashboard of the demo site takes to be there, in Chromium
+	@cd tests/browser && CHROMIUM="$(CHROMIUM)" $(NODE) first-view.js $(DEMO_EVENTS)
 
 bench: build ## measure; what is measured and how stands in benches/README.md
 	$(call say,measuring the spool: appends with group commit)

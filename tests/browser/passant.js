@@ -29,18 +29,21 @@ export class Passant {
   #child
   #token
 
-  /** Starts a server, with more lines of configuration; on any free port, or on one that its configuration names. */
-  static async start(config = '', port = 0) {
+  /**
+   * Starts a server, with more lines of configuration and more arguments; on any free port, or on one that its
+   * configuration names.
+   */
+  static async start(config = '', port = 0, more = []) {
     assert.ok(existsSync(BINARY), `${BINARY} is not there: run \`make build\``)
     const passant = new Passant()
     writeFileSync(passant.#file('passant.toml'), `[serve]\nlog_format = "json"\n${config}`)
     passant.#token = passant.cli('token', 'create', '--scope', 'stats:read')
-    await passant.#run(port)
+    await passant.#run(port, more)
     return passant
   }
 
-  async #run(port) {
-    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...this.#place()]
+  async #run(port, more) {
+    const args = ['serve', '--listen', `127.0.0.1:${port}`, '--admin-listen', '127.0.0.1:0', ...more, ...this.#place()]
     this.#child = spawn(BINARY, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     process.once('exit', () => this.#child.kill('SIGKILL'))
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log.push(line))

@@ -60,6 +60,8 @@ async fn a_database_that_is_away_costs_no_beacon_and_is_used_again_when_it_is_ba
     assert_eq!(refused.status, 503, "{}", refused.text());
     let taken = passant.beacon(&pageview("example.com")).await;
     assert!(taken.status == 202 && taken.headers.get("x-passant-discarded").is_none());
+    let told = || async { passant.log().contains("the sites stay as they are").then_some(()) };
+    until("the outage is told", told).await;
 
     server.run();
     until("reports are answered again", || async {

@@ -256,7 +256,9 @@ impl QueryState {
         };
         let question = explore::Question::parse(kind, body, site, ((self.clock)(), first_event))?;
         self.check_patterns(&request.filters).await?;
-        let rows: Vec<explore::ExplorationRow> = self.store.fetch_once(&sql::exploration(&question)).await?;
+        let about = (&question.report.site, &question.report.range);
+        let rows: Vec<explore::ExplorationRow> =
+            self.rollups.rows_within(&self.store, about, &sql::exploration(&question)).await?;
         Ok(question.json(&rows))
     }
 

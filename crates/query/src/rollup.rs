@@ -12,15 +12,16 @@ mod ledger;
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use jiff::tz::TimeZone;
-use passant_store::{DailyBuild, Part, PartSlot, Parts, SLOT_SECONDS, Store};
+use jiff::{Timestamp, tz::TimeZone};
+use passant_store::{DailyBuild, Part, PartSlot, Parts, Remembered, SLOT_SECONDS, Statement, Store};
 
 use crate::{
-    period::Day,
-    report::{Report, Rolled, RolledDay},
+    period::{Day, Range},
+    report::{Report, Rolled, RolledDay, Site},
     response::ReportRow,
     sheet::Sheet,
     sql::{self, rolled},
@@ -75,7 +76,9 @@ impl Rollups {
     /// See [`passant_store::Error`].
     pub async fn rows(&self, store: &Store, report: &Report) -> passant_store::Result<Vec<ReportRow>> {
         let (report, version) = self.roll(report).await;
-        let Some(version) = version else { return store.fetch_once(&sql::report(&report)).await };
+        let Some(version) = version else {
+            return self.rows_within(store, (&report.site, &report.range), &sql::report(&report)).await;
+        };
         if let Some(sheet) = Sheet::of(&report) {
             let read = store.fetch_once_at(&sheet.statement(), version).await?;
             if let Some(rows) = sheet.rows(&read) {
@@ -83,6 +86,35 @@ impl Rollups {
             }
         }
         store.fetch_once_at(&sql::report(&report), version).await
+    }
+
+    /// The rows of a statement that reads a site's events in a range and nothing else. Over whole days they are remembered for as
+    /// long as those days have the same rows, whatever comes in for others.
+    ///
+    /// # Errors
+    /// See [`passant_store::Error`].
+    pub(crate) async fn rows_within<T: Remembered>(
+        &self,
+        store: &Store,
+        (site, range): (&Site, &Range),
+        statement: &Statement,
+    ) -> passant_store::Result<Vec<T>> {
+        match self.version_within(site, range).await {
+            Some(version) => store.fetch_once_at(statement, version).await,
+            None => store.fetch_once(statement).await,
+        }
+    }
+
+    /// Which rows these days have; none where the range is not made of whole days, or that is not known.
+    async fn version_within(&self, site: &Site, range: &Range) -> Option<u64> {
+        range.dates()?;
+        // What is of a day that goes on is another one with each batch.
+        if range.to > Timestamp::now() || self.known().ledger.zone(site.id) != Some(&site.time_zone) {
+            return None;
+        }
+        let days = range.whole_days();
+        let found = self.look(Looker::Report, |known, _| known.version(site.id, &days)).await;
+        found.inspect_err(|error| tracing::debug!(%error, "the days' rows are not looked up")).ok()??
     }
 
     /// The report as it is to be read, with the version of the data that its roll-ups were looked up in; without one,
@@ -206,6 +238,19 @@ impl Known {
             })
             .collect();
         (!days.is_empty()).then(|| Rolled { days, rest: rest(report, &runs) })
+    }
+
+    /// A hash of what these days are made of: another number after any row that a question about them can see has come or gone.
+    fn version(&self, site_id: u32, days: &[Day]) -> Option<u64> {
+        let mut hasher = DefaultHasher::new();
+        for day in days {
+            if !is_told_apart(day) {
+                return None;
+            }
+            let source = self.ledger.source(site_id, day);
+            (day.starts, source.rows, source.hash).hash(&mut hasher);
+        }
+        Some(hasher.finish())
     }
 
     fn is_empty(&self, site_id: u32, day: &Day) -> bool {

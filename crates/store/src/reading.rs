@@ -5,7 +5,8 @@
 //! goals, the segments, the privacy floor and the time of day are in it) and under the version of the data: a hash of
 //! the store's own list of the parts that its tables consist of. An insert, an import, an erasure, a dropped partition
 //! and a rebuilt roll-up each change that list, whoever does them. The version is asked for by every reader after its
-//! question has arrived, and before a statement is run.
+//! question has arrived, and before a statement is run. Who knows better what a statement can see names a version of that
+//! alone.
 //!
 //! Invariant: nobody is given rows that are older than the question. What is remembered under a version was read after
 //! that version was seen.

@@ -1,7 +1,13 @@
 //! Roll-ups change no answer: every question that they can answer is asked both ways, and what happens to events of a day
 //! that is rolled up is seen at once.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use passant_query::{
@@ -9,7 +15,7 @@ use passant_query::{
     rollup::{Rollups, Zones},
     sql,
 };
-use passant_store::{Batch, DailyRow, Store};
+use passant_store::{AnswerSource, Batch, DailyRow, ReadConfig, Store};
 use passant_tests::TestEngine;
 use proptest::strategy::{Strategy, ValueTree};
 use serde_json::{Value, json};
@@ -156,6 +162,37 @@ async fn an_event_that_comes_late_is_counted_at_once() {
     let other = batch(&case.site, 3, &["2026-03-27T12:00:00Z"]);
     case.engine.store().insert(&other).await.expect("inserted");
     assert_eq!(case.pageviews().await, (3, true));
+}
+
+#[tokio::test]
+async fn an_answer_about_closed_days_is_remembered_until_one_of_them_changes() {
+    let case = Case::of(&["2026-03-25T10:00:00Z"]).await;
+    let reads = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&reads);
+    let store = case.engine.store().clone().for_reports(&ReadConfig::default(), move |source| {
+        count.fetch_add(usize::from(source == AnswerSource::Store), Ordering::SeqCst);
+    });
+    // No roll-up answers a filter.
+    let body = json!({
+        "site_id": "9", "date_range": DAY, "metrics": ["pageviews"], "filters": [["is", "event:name", ["pageview"]]],
+    });
+    let request = Request::parse(&body).expect("a question");
+    let site = Site { privacy_floor: 1, ..case.site.clone() };
+    let report = Report::resolve(&request, &site, now(), None).expect("resolved");
+    let asked = async || {
+        let rows = case.rollups.rows(&store, &report).await.expect("answered");
+        (rows[0].metrics[0], reads.load(Ordering::SeqCst))
+    };
+    assert_eq!((asked().await, asked().await), ((Some(1.0), 1), (Some(1.0), 1)));
+    let inserted = async |id: u64, at: &str| {
+        case.engine.store().insert(&batch(&case.site, id, &[at])).await.expect("inserted");
+    };
+    inserted(2, "2026-03-27T12:00:00Z").await;
+    assert_eq!(asked().await, (Some(1.0), 1), "another day");
+    inserted(3, "2026-03-25T12:00:00Z").await;
+    assert_eq!((asked().await, asked().await), ((Some(2.0), 2), (Some(2.0), 2)), "one that came late");
+    case.engine.store().delete_site(case.site.id).await.expect("erased");
+    assert_eq!(asked().await, (Some(0.0), 3));
 }
 
 #[tokio::test]

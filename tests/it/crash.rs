@@ -1,7 +1,8 @@
 //! What a crash leaves behind is gone on from: visits, and batches that the store may hold. The crashes themselves, and
 //! that they lose and double nothing, are in `faults.rs`.
 
-use passant_tests::{Oracle, Passant, Settings, signal, until};
+use passant_store::Statement;
+use passant_tests::{Oracle, Passant, Settings, TestEngine, signal, until};
 use rustix::process::Signal;
 
 fn eager_to_seal() -> Settings {
@@ -81,3 +82,27 @@ fn the_binary_that_is_shipped_has_no_fail_points() {
 }
 
 const FAIL_POINTS: &[u8] = b"PASSANT_FAULTS";
+
+/// libchdb would answer such an INSERT with success, and keep a part that nobody can read.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_whose_write_fails_ends_before_it_takes_it_for_done() {
+    let mut engine = TestEngine::prepared();
+    engine.run().await;
+    let sql = |sql: &str| Statement::new(sql.to_owned());
+    let create = "CREATE TABLE passant.bulky (text String) ENGINE = MergeTree ORDER BY ()";
+    engine.store().execute(&sql(create)).await.expect("a table");
+    let insert = |mebibytes| {
+        sql(&format!("INSERT INTO passant.bulky SELECT randomString(1048576) FROM numbers({mebibytes})"))
+    };
+    engine.store().execute(&insert(1)).await.expect("room for one");
+    engine.kill().await;
+
+    engine.run_with_small_files(2_048).await;
+    engine.store().execute(&insert(4)).await.expect_err("not acknowledged");
+    assert_eq!(engine.ended().await.code(), Some(74));
+
+    engine.run().await;
+    let rows =
+        engine.store().fetch::<u64>(&sql("SELECT count() FROM passant.bulky WHERE NOT ignore(text)")).await;
+    assert_eq!(rows.expect("readable"), [1]);
+}

@@ -1,6 +1,7 @@
 //! An engine for tests that need a store and no server around it.
 
 use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use passant_store::{Config, Endpoint, Store};
 use tempfile::TempDir;
@@ -43,7 +44,23 @@ impl TestEngine {
     /// # Panics
     /// When it does not.
     pub async fn run(&mut self) {
-        let mut command = Command::new(binary());
+        self.run_by(Command::new(binary())).await;
+    }
+
+    /// Starts the process and waits until it answers; its files can have that many kibibytes, and a write beyond them fails.
+    ///
+    /// # Panics
+    /// As [`Self::run`].
+    pub async fn run_with_small_files(&mut self, kibibytes: u32) {
+        let mut command = Command::new("bash");
+        // What a process ignores is ignored by what takes its place: the write fails, and no signal ends the process.
+        command
+            .args(["-c", &format!("trap '' XFSZ; ulimit -f {kibibytes}; exec \"$0\" \"$@\"")])
+            .arg(binary());
+        self.run_by(command).await;
+    }
+
+    async fn run_by(&mut self, mut command: Command) {
         command
             .arg("engine")
             .arg("--socket")
@@ -62,6 +79,14 @@ impl TestEngine {
     /// When it does not run.
     pub async fn kill(&mut self) {
         self.child.take().expect("it runs").kill().await.expect("killed");
+    }
+
+    /// Waits for the end of a process that ends by itself, and tells its status.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub async fn ended(&mut self) -> ExitStatus {
+        self.child.take().expect("it runs").wait().await.expect("a status")
     }
 
     /// Its socket.

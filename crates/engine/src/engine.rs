@@ -22,6 +22,7 @@ use crate::{
     access::Denied,
     auth::Credentials,
     data_dir::{self, DataDir},
+    failed_write,
     ffi::{Call, Connection, Library},
     front::{Front, Peer},
     lifetime::Ending,
@@ -138,6 +139,7 @@ fn open(
     let refused = |reason| Error::Open { data: data.clone(), reason };
     let library = Library::load(&run.library)
         .map_err(|reason| Error::Library { library: run.library.clone(), reason })?;
+    failed_write::ends_the_process(&data).map_err(refused)?;
     let mut options = vec![format!("--path={}", data.display())];
     options.extend(run.config.server_options());
     let mut control = library.connect(&options).map_err(refused)?;

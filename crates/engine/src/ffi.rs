@@ -1,4 +1,4 @@
-//! The C interface of libchdb, and the only `unsafe` of the project.
+//! The C interface of libchdb. Besides [`failed_write`](crate::failed_write) it has the only `unsafe` of the project.
 //!
 //! Invariant: what leaves this file is safe to hold. A [`Connection`] is used by one thread at a time, a stream
 //! borrows its connection exclusively, so that libchdb never sees two statements on one connection, and each

@@ -26,6 +26,7 @@ mod data_dir;
 mod engine;
 mod error;
 mod exception;
+mod failed_write;
 mod ffi;
 mod formats;
 mod front;

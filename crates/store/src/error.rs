@@ -17,7 +17,7 @@ pub enum Error {
     },
     /// The statement itself was refused; the same statement will be refused again.
     // Its words quote the statement's values, such as a filter's, and an error is logged.
-    #[error("store refused the statement (code {code})")]
+    #[error("store refused the statement (code {code}{})", name_in(message))]
     Refused {
         /// ClickHouse's error code.
         code: u32,
@@ -157,6 +157,18 @@ fn code_in(text: &str) -> Option<u32> {
     rest[..digits].parse().ok()
 }
 
+/// The name in ClickHouse's "… (UNKNOWN_TABLE) (version 26.7.2.1)", after a comma and a space; nothing of a statement's values
+/// can look like one.
+fn name_in(text: &str) -> String {
+    let last = text.rsplit_once(") (version ").and_then(|(text, _)| text.rsplit_once('('));
+    let is_name =
+        |name: &str| name.bytes().all(|byte| byte.is_ascii_uppercase() || b"_0123456789".contains(&byte));
+    match last {
+        Some((_, name)) if !name.is_empty() && is_name(name) => format!(", {name}"),
+        _ => String::new(),
+    }
+}
+
 fn with_sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
@@ -185,6 +197,16 @@ mod tests {
         assert!(matches!(of("Code: 62. DB::Exception: Syntax error"), Error::Refused { code: 62, .. }));
         assert!(matches!(of("Code: 516. DB::Exception: Authentication failed"), Error::Stop { .. }));
         assert!(matches!(of("502 Bad Gateway"), Error::Retry { .. }));
+    }
+
+    #[test]
+    fn names_what_was_refused_without_its_words() {
+        let refused = of(
+            "Code: 246. DB::Exception: Empty marks file 'x' (SECRET). (CORRUPTED_DATA) (version 26.7.2.1 (chdb build))",
+        );
+        assert_eq!(refused.to_string(), "store refused the statement (code 246, CORRUPTED_DATA)");
+        let refused = of("Code: 62. DB::Exception: Syntax error: 'a value' (a value) (version 26.7.2.1)");
+        assert_eq!(refused.to_string(), "store refused the statement (code 62)");
     }
 
     #[test]

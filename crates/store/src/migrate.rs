@@ -47,6 +47,11 @@ pub const fn migrations() -> &'static [Migration] {
             name: "daily_views",
             sql: include_str!("../migrations/0005_daily_views.sql"),
         },
+        Migration {
+            version: 6,
+            name: "synced_merges",
+            sql: include_str!("../migrations/0006_synced_merges.sql"),
+        },
     ]
 }
 

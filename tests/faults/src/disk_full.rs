@@ -19,6 +19,8 @@ use crate::{Rounds, Tally};
 const CLIENTS: usize = 8;
 /// What the spool cannot do for want of room; the fourth round of each kind fills the store.
 const OPERATIONS: &[&str] = &["append", "sync", "create"];
+/// Times that the store's disk is filled while it writes, before it stays full.
+const PULSES: u32 = 8;
 /// Room for an empty store and some thousand events.
 const STORE_MEBIBYTES: u32 = 48;
 /// A site besides the oracle's, whose beacons show how a refusal looks.
@@ -78,6 +80,13 @@ async fn fill_store(store: &SmallDisk, oracle: &Oracle, passant: &Passant) -> Re
     };
     // Its tables are made before it is full: a store that cannot even begin is another matter.
     until("batches are shipped", || async { (batches("shipped").await > 0.0).then_some(()) }).await;
+    for _ in 0..PULSES {
+        // There is room for what the insert asks for as it begins, and none when it writes that.
+        let shipped = batches("shipped").await;
+        until("batches are shipped again", || async { (batches("shipped").await > shipped).then_some(()) })
+            .await;
+        fs::remove_file(store.fill()?)?;
+    }
     let failed = batches("failed").await;
     let ballast = store.fill()?;
     until("an insert fails", || async { (batches("failed").await > failed).then_some(()) }).await;

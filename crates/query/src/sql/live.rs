@@ -33,7 +33,7 @@ pub(crate) fn live(report: &Report, now: Timestamp) -> Statement {
         "SELECT part.1 AS d0, part.2 AS d1, uniqExactState(visitor_id) AS visitor_count, countIf(name = 'pageview') AS visit_count \
          FROM {table} ARRAY JOIN arrayFilter(part -> part.1 != '{now}' OR timestamp > toDateTime({{now_after:UInt32}}), [{parts}]) AS part \
          WHERE {rows} GROUP BY d0, d1",
-        table = scan.table(&scan.rows(None)),
+        table = scan.table(),
         now = Part::Now.name(),
         rows = scan.rows(condition),
     );

@@ -139,7 +139,10 @@ fn visits_that_did(filter: &Filter, scan: &Scan<'_>, params: &mut Params) -> Str
     let mut done = scan.beside();
     let condition = one(filter, &mut done, params, Reading::Event);
     let rows = scan.window.whole_visits(scan.coverage);
-    format!("visit_id IN (SELECT visit_id FROM {} WHERE {rows} AND {condition})", done.table(&rows))
+    format!(
+        "visit_id IN (SELECT visit_id FROM {} WHERE {rows} AND {condition})",
+        done.table_of_whole_visits()
+    )
 }
 
 fn meets_one(clause: &Clause, scan: &Scan<'_>, params: &mut Params) -> String {

@@ -274,11 +274,7 @@ impl<'a> Scan<'a> {
     pub(crate) fn visits_that_saw(&self, params: &mut Params) -> String {
         let mut seen = self.beside();
         let condition = predicate::render(&mut seen, params);
-        format!(
-            "visit_id IN (SELECT visit_id FROM {} WHERE {})",
-            seen.table(&seen.rows(None)),
-            seen.rows(condition)
-        )
+        format!("visit_id IN (SELECT visit_id FROM {} WHERE {})", seen.table(), seen.rows(condition))
     }
 
     /// Which rows it is about, and of which its `WHERE` is made.
@@ -291,7 +287,7 @@ impl<'a> Scan<'a> {
     fn table_and_goals(&self, params: &mut Params) -> String {
         let by_goal = |index: &usize| self.report.dimensions[*index] == Dimension::EventGoal;
         if !self.groups.iter().any(by_goal) {
-            return self.table(&self.rows(None));
+            return self.table();
         }
         let goals = self.report.goals();
         let conditions: Vec<_> = goals.iter().map(|goal| predicate::meets(goal, params)).collect();
@@ -302,17 +298,28 @@ impl<'a> Scan<'a> {
             let met = conditions.join(", ");
             format!("arrayFilter((one, met) -> met, {{goals:Array(String)}}, [{met}])")
         };
-        format!("{} ARRAY JOIN {met} AS goal", self.table(&self.rows(None)))
+        format!("{} ARRAY JOIN {met} AS goal", self.table())
     }
 
-    /// The table, of which these rows are looked at, joined with the pages of its visits where the text names them. The
-    /// rows of a visit before its first pageview do not know its entry page, and no row but the last knows the exit page.
-    pub(crate) fn table(&self, rows: &str) -> String {
+    /// The table, of which [`rows`](Self::rows) are looked at, with the pages of its visits where the text names them.
+    pub(crate) fn table(&self) -> String {
+        self.table_with_pages(&self.rows(None), &self.window.rest_of_visits())
+    }
+
+    /// The table, of which all events of the visits are looked at, with those visits' pages.
+    pub(crate) fn table_of_whole_visits(&self) -> String {
+        let rows = self.window.whole_visits(self.coverage);
+        self.table_with_pages(&rows, &rows)
+    }
+
+    /// The rows of a visit before its first pageview do not know its entry page, and no row but the last knows the exit
+    /// page. `later` is where the pageviews after these rows are found.
+    fn table_with_pages(&self, rows: &str, later: &str) -> String {
         if self.pages.is_empty() {
             return "events".to_owned();
         }
         if self.pages.iter().all(|page| matches!(page, VisitPage::EntryPath | VisitPage::EntryHost)) {
-            return self.entry_table(rows);
+            return self.entry_table(rows, later);
         }
         let pages: Vec<_> = self
             .pages
@@ -331,7 +338,7 @@ impl<'a> Scan<'a> {
 
     /// The rows with the entry page of their visits. From the first pageview on a row knows it; for those before, it is looked
     /// up in the pageviews after them that are their visits' first, unless there are no such rows.
-    fn entry_table(&self, rows: &str) -> String {
+    fn entry_table(&self, rows: &str, later: &str) -> String {
         let some = format!(
             "(SELECT count() FROM (SELECT 1 FROM events WHERE {rows} AND entry_pathname = '' LIMIT 1)) > 0"
         );
@@ -346,12 +353,11 @@ impl<'a> Scan<'a> {
         format!(
             "(SELECT *, {known} FROM events WHERE {rows} AND entry_pathname != '' UNION ALL \
              SELECT events.*, {looked_up} FROM events LEFT JOIN (SELECT visit_id, {first} FROM events \
-             WHERE {visits} AND {PAGEVIEW} AND visit_sequence > 1 AND previous_pathname = '' AND {some} \
+             WHERE {later} AND {PAGEVIEW} AND visit_sequence > 1 AND previous_pathname = '' AND {some} \
              GROUP BY visit_id) AS pages USING (visit_id) WHERE {rows} AND entry_pathname = '' AND {some})",
             known = each(|own, name| format!("{own} AS {name}")),
             looked_up = each(|own, name| format!("if({own} = '', pages.{name}, {own}) AS {name}")),
             first = each(|own, name| format!("max({own}) AS {name}")),
-            visits = self.window.rest_of_visits(),
         )
     }
 }

@@ -25,13 +25,8 @@ function watch() {
 }
 
 /** Opens a page as somebody who has been there before or not, and measures it. */
-async function view(context, address, elsewhere) {
-  const { origin } = new URL(address)
-  const page = await context.newPage()
-  page.on('request', (request) => {
-    if (!request.url().startsWith(origin) && !request.url().startsWith('blob:')) elsewhere.push(request.url())
-  })
-  await page.addInitScript(watch)
+async function view(page, address) {
+  await page.goto('about:blank')
   await page.goto(address)
   await page.waitForFunction((quiet) => performance.now() - window.seen.changed > quiet, QUIET)
   const measured = await page.evaluate(() => {
@@ -43,25 +38,33 @@ async function view(context, address, elsewhere) {
       questions: api.length
     }
   })
-  await page.close()
   return measured
 }
 
 const median = (values) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]
 
-/** A row of the table: an address that is opened by somebody new each time, or by one who has been there. */
+/**
+ * A row of the table: an address that is opened by somebody new each time, or by one who has been there. All in one tab: a
+ * browser that opens a window fills bars and menus of its own meanwhile, and takes half of this machine for that.
+ */
 async function measure([name, address, returns], elsewhere) {
+  const { origin } = new URL(address)
+  const page = await browser.newPage({ viewport: VIEWPORT })
+  page.on('request', (request) => {
+    if (!/^(about|blob):/.test(request.url()) && !request.url().startsWith(origin)) elsewhere.push(request.url())
+  })
+  await page.addInitScript(watch)
+  const tools = await page.context().newCDPSession(page)
+  await view(page, address)
   const measured = []
-  let context = await browser.newContext({ viewport: VIEWPORT })
-  await view(context, address, elsewhere)
   for (let round = 0; round < ROUNDS; round++) {
     if (!returns) {
-      await context.close()
-      context = await browser.newContext({ viewport: VIEWPORT })
+      await tools.send('Network.clearBrowserCache')
+      await tools.send('Storage.clearDataForOrigin', { origin, storageTypes: 'all' })
     }
-    measured.push(await view(context, address, elsewhere))
+    measured.push(await view(page, address))
   }
-  await context.close()
+  await page.context().close()
   const of = (key) => measured.map((one) => one[key])
   const both = (key) => [median(of(key)).toFixed(0), Math.max(...of(key)).toFixed(0)]
   return [name, ...both('paint'), ...both('filled'), Math.max(...of('shift')).toFixed(4), median(of('questions'))]

@@ -83,26 +83,28 @@ fn the_binary_that_is_shipped_has_no_fail_points() {
 
 const FAIL_POINTS: &[u8] = b"PASSANT_FAULTS";
 
-/// libchdb would answer such an INSERT with success, and keep a part that nobody can read.
+/// libchdb would answer with success, and keep a part that nobody can read or a table without a definition.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_whose_write_fails_ends_before_it_takes_it_for_done() {
     let mut engine = TestEngine::prepared();
-    engine.run().await;
     let sql = |sql: &str| Statement::new(sql.to_owned());
-    let create = "CREATE TABLE passant.bulky (text String) ENGINE = MergeTree ORDER BY ()";
-    engine.store().execute(&sql(create)).await.expect("a table");
     let insert = |mebibytes| {
         sql(&format!("INSERT INTO passant.bulky SELECT randomString(1048576) FROM numbers({mebibytes})"))
     };
+    engine.run().await;
+    let create = "CREATE TABLE passant.bulky (text String) ENGINE = MergeTree ORDER BY ()";
+    engine.store().execute(&sql(create)).await.expect("a table");
     engine.store().execute(&insert(1)).await.expect("room for one");
     engine.kill().await;
 
-    engine.run_with_small_files(2_048).await;
-    engine.store().execute(&insert(4)).await.expect_err("not acknowledged");
-    assert_eq!(engine.ended().await.code(), Some(74));
+    let describe = sql(&format!("ALTER TABLE passant.bulky MODIFY COMMENT '{}'", "long ".repeat(1_000)));
+    for (kibibytes, statement) in [(2_048, insert(4)), (1, describe)] {
+        engine.run_with_small_files(kibibytes).await;
+        engine.store().execute(&statement).await.expect_err("not acknowledged");
+        assert_eq!(engine.ended().await.code(), Some(74));
+    }
 
     engine.run().await;
-    let rows =
-        engine.store().fetch::<u64>(&sql("SELECT count() FROM passant.bulky WHERE NOT ignore(text)")).await;
-    assert_eq!(rows.expect("readable"), [1]);
+    let rows = sql("SELECT count() FROM passant.bulky WHERE NOT ignore(text)");
+    assert_eq!(engine.store().fetch::<u64>(&rows).await.expect("readable"), [1]);
 }

@@ -1,10 +1,11 @@
-//! Ends the engine at the first write to a part that fails.
+//! Ends the engine at the first write to a table that fails.
 //!
 //! libchdb (26.7) goes on after a write that failed, as when the disk is full: the INSERT is answered with success and its part
-//! put in place, and a merge takes the place of its sources, with files that are cut or empty. An engine that ends instead
-//! leaves what was not committed to the next start, which removes it; clients see a cut connection, and ask for their batch.
+//! put in place, a merge takes the place of its sources, an ALTER that of the table's definition, with files that are cut or
+//! empty. An engine that ends instead leaves what was not committed to the next start, which removes it; clients see a cut
+//! connection, and ask for their batch.
 //!
-//! Invariant: nothing is committed after a write or a sync of a part's file that failed. The calls of libchdb come here
+//! Invariant: nothing is committed after a write or a sync of a table's file that failed. The calls of libchdb come here
 //! because the symbols of a program come before those of its libraries.
 
 #![allow(unsafe_code)]
@@ -18,10 +19,13 @@ use std::sync::OnceLock;
 /// Status of an engine that ended so (source: `EX_IOERR` of sysexits.h).
 const STATUS: i32 = 74;
 
-/// The directory that parts are in; unset in every process that is no engine.
-static PARTS: OnceLock<PathBuf> = OnceLock::new();
+/// The directories of tables' rows and definitions below the data.
+const TABLES: [&str; 2] = ["store", "metadata"];
 
-/// From now on a write to a part that fails ends this process.
+/// Where those are; unset in every process that is no engine.
+static WATCHED: OnceLock<[PathBuf; 2]> = OnceLock::new();
+
+/// From now on a write to a table that fails ends this process.
 ///
 /// # Errors
 /// In words, when the directory is unusable, or libchdb would call another `write` than ours.
@@ -41,7 +45,7 @@ pub(crate) fn ends_the_process(data: &Path) -> Result<(), String> {
         }
     }
     // A second engine of the same process has the same data, or is refused.
-    PARTS.get_or_init(|| data.join("store"));
+    WATCHED.get_or_init(|| TABLES.map(|directory| data.join(directory)));
     Ok(())
 }
 
@@ -54,7 +58,7 @@ unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, count: usize) -> is
     // SAFETY: the kernel checks all three.
     let written = unsafe { libc::syscall(libc::SYS_write, fd, buffer, count) };
     if written < 0 {
-        ends_if_of_a_part(fd);
+        ends_if_of_a_table(fd);
     }
     written as isize
 }
@@ -65,7 +69,7 @@ extern "C" fn fsync(fd: c_int) -> c_int {
     // SAFETY: the kernel checks it.
     let outcome = unsafe { libc::syscall(libc::SYS_fsync, fd) };
     if outcome < 0 {
-        ends_if_of_a_part(fd);
+        ends_if_of_a_table(fd);
     }
     outcome as c_int
 }
@@ -76,18 +80,18 @@ extern "C" fn fdatasync(fd: c_int) -> c_int {
     // SAFETY: the kernel checks it.
     let outcome = unsafe { libc::syscall(libc::SYS_fdatasync, fd) };
     if outcome < 0 {
-        ends_if_of_a_part(fd);
+        ends_if_of_a_table(fd);
     }
     outcome as c_int
 }
 
 #[cold]
-fn ends_if_of_a_part(fd: RawFd) {
+fn ends_if_of_a_table(fd: RawFd) {
     let error = io::Error::last_os_error();
-    let Some(parts) = PARTS.get() else { return };
+    let Some(watched) = WATCHED.get() else { return };
     let passes = matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock);
     let file = std::fs::read_link(format!("/proc/self/fd/{fd}"));
-    if passes || !file.is_ok_and(|file| file.starts_with(parts)) {
+    if passes || !file.is_ok_and(|file| watched.iter().any(|directory| file.starts_with(directory))) {
         // SAFETY: the C library's own, of this thread. Looking the file up may have changed it.
         unsafe { *libc::__errno_location() = error.raw_os_error().unwrap_or(libc::EIO) };
         return;

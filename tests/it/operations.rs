@@ -1,10 +1,12 @@
 //! What an operator relies on: health, metrics, one server a data directory, the engine's keeper, hostile clients.
 
+use std::fs::File;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use passant_tests::{Passant, Settings, signal, until};
+use http::Method;
+use passant_tests::{HttpClient, Passant, Settings, binary, signal, until};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -27,6 +29,34 @@ async fn ready_means_that_events_are_safe_not_that_the_store_is_there() {
         404,
         "metrics are the operator's, not the public's"
     );
+}
+
+/// Its log may be a file on a disk that is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_cannot_be_written_stops_nothing() {
+    let directory = tempfile::tempdir().expect("directory");
+    let full = || File::options().write(true).open("/dev/full").expect("a device that is always full");
+    // What would tell the ports is the log.
+    let free =
+        || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let (public, admin) = (free(), free());
+    let mut command = tokio::process::Command::new(binary());
+    command.args([
+        "serve",
+        "--listen",
+        &public.to_string(),
+        "--admin-listen",
+        &admin.to_string(),
+        "--data-dir",
+    ]);
+    command.arg(directory.path()).stdout(full()).stderr(full()).kill_on_drop(true);
+    let mut server = command.spawn().expect("passant starts");
+    until("it is ready", || async {
+        let answer = HttpClient::new(admin).send(Method::GET, "/readyz", &[], "").await;
+        answer.is_ok_and(|answer| answer.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(server.try_wait().expect("a status"), None, "it goes on");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod definitions;
 
+use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,10 +53,8 @@ impl DemoSite {
             self.fill(&site, events).await?;
         }
         let token = self.control.create_token(&NewToken::new(Scope::StatsRead), Timestamp::now())?;
-        #[expect(clippy::print_stdout, reason = "what the person who started the demo waits for")]
-        {
-            println!("\nPassant is ready. Open http://{}/#token={token}\n", reachable(self.server));
-        }
+        let _ =
+            writeln!(stdout(), "\nPassant is ready. Open http://{}/#token={token}\n", reachable(self.server));
         self.visit().await
     }
 

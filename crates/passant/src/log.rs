@@ -1,20 +1,22 @@
 //! Where log lines go: standard error, as text or JSON. Levels come from `RUST_LOG`, `info` by default.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Stderr};
 
 use tracing::Subscriber;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::SubscriberBuilder;
+use tracing_subscriber::fmt::format::{DefaultFields, Format};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::LogFormat;
 
+type Lines = SubscriberBuilder<DefaultFields, Format, EnvFilter, fn() -> Stderr>;
+
 /// Starts the log of this process.
 pub(crate) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let lines = lines("info");
     match format {
         LogFormat::Text => own(lines.with_ansi(std::io::stderr().is_terminal()).finish()),
         LogFormat::Json => own(lines.json().finish()),
@@ -23,18 +25,20 @@ pub(crate) fn start(format: LogFormat) {
 
 /// Starts the log of an engine that a server watches: the level first and no time, since the server adds its own.
 pub(crate) fn start_child() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    own(lines.with_ansi(false).without_time().finish());
+    own(lines("info").with_ansi(false).without_time().finish());
 }
 
 /// Starts the log of a command, which speaks by its output: only what is wrong is logged.
 pub(crate) fn start_quiet() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("error"));
+    own(lines("error").with_ansi(std::io::stderr().is_terminal()).finish());
+}
+
+fn lines(level: &str) -> Lines {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
-    own(lines.with_ansi(std::io::stderr().is_terminal()).finish());
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr as fn() -> Stderr);
+    // Where a line cannot be written, as on a full disk, saying so there would end whoever wrote it.
+    lines.with_target(false).log_internal_errors(false)
 }
 
 /// Starts a log of our own words alone, at any level: the libraries' quote what they were given, such as a question's

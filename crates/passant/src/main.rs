@@ -52,6 +52,7 @@ mod threads;
 mod throttle;
 mod view;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -74,13 +75,7 @@ fn main() -> ExitCode {
             if error.chain().any(is_broken_pipe) {
                 return ExitCode::SUCCESS;
             }
-            #[expect(
-                clippy::print_stderr,
-                reason = "the one place that speaks to the person at the terminal"
-            )]
-            {
-                eprintln!("passant: {error:#}");
-            }
+            let _ = writeln!(std::io::stderr(), "passant: {error:#}");
             if bad_config { ExitCode::from(EXIT_BAD_CONFIG) } else { ExitCode::FAILURE }
         }
     }

@@ -29,7 +29,7 @@ async function view(page, address) {
   await page.goto('about:blank')
   await page.goto(address)
   await page.waitForFunction((quiet) => performance.now() - window.seen.changed > quiet, QUIET)
-  const measured = await page.evaluate(() => {
+  return page.evaluate(() => {
     const api = performance.getEntriesByType('resource').filter((entry) => entry.name.includes('/api/'))
     return {
       paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity,
@@ -38,7 +38,6 @@ async function view(page, address) {
       questions: api.length
     }
   })
-  return measured
 }
 
 const median = (values) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]

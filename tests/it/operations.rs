@@ -74,13 +74,7 @@ async fn a_second_server_on_the_same_data_is_refused_by_name() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_engine_does_not_outlive_its_server() {
     let mut passant = Passant::start().await;
-    let engine = passant.engine_pid().await;
-    passant.kill().await;
-    until("the engine is gone", || async {
-        let state = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap_or_default();
-        (state.is_empty() || state.contains(") Z ")).then_some(())
-    })
-    .await;
+    passant.kill_and_wait_for_engine().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -74,7 +74,7 @@ async fn a_command_rolls_days_up_and_a_crash_leaves_nothing_half_believed() {
     import(&passant, &events(30, "a"));
     let before = reports(&mut passant).await;
     // It may be building, or not have begun.
-    passant.kill().await;
+    passant.kill_and_wait_for_engine().await;
     assert_eq!(passant.cli_ok(&["rollup", "rebuild", "example.com"]), "rolled up 30 days");
     assert_eq!(status(&passant), json!({ "domain": "example.com", "closed_days": 30, "rolled_days": 30 }));
     assert_eq!(passant.cli_ok(&["rollup", "status"]), "example.com  30 of 30 closed days with events");

@@ -320,6 +320,17 @@ impl Passant {
         running.child.kill().await.expect("killed");
     }
 
+    /// Ends the server at once, and waits for its engine, which notices and ends a moment later.
+    pub async fn kill_and_wait_for_engine(&mut self) {
+        let engine = self.engine_pid().await;
+        self.kill().await;
+        until("the engine is gone", || async {
+            let state = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap_or_default();
+            (state.is_empty() || state.contains(") Z ")).then_some(())
+        })
+        .await;
+    }
+
     /// Ends the server by a signal that it does not survive, and waits until it has ended.
     pub async fn crash(&mut self, by: rustix::process::Signal) {
         let mut running = self.running.take().expect("the server runs");

@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_long, c_void};
 use std::io;
 use std::os::fd::RawFd;
 use std::path::{Path, PathBuf};
@@ -57,10 +57,7 @@ pub(crate) fn ends_the_process(data: &Path) -> Result<(), String> {
 unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, count: usize) -> isize {
     // SAFETY: the kernel checks all three.
     let written = unsafe { libc::syscall(libc::SYS_write, fd, buffer, count) };
-    if written < 0 {
-        ends_if_of_a_table(fd);
-    }
-    written as isize
+    noted(fd, written) as isize
 }
 
 /// As [`write`].
@@ -68,10 +65,7 @@ unsafe extern "C" fn write(fd: c_int, buffer: *const c_void, count: usize) -> is
 extern "C" fn fsync(fd: c_int) -> c_int {
     // SAFETY: the kernel checks it.
     let outcome = unsafe { libc::syscall(libc::SYS_fsync, fd) };
-    if outcome < 0 {
-        ends_if_of_a_table(fd);
-    }
-    outcome as c_int
+    noted(fd, outcome) as c_int
 }
 
 /// As [`write`].
@@ -79,10 +73,14 @@ extern "C" fn fsync(fd: c_int) -> c_int {
 extern "C" fn fdatasync(fd: c_int) -> c_int {
     // SAFETY: the kernel checks it.
     let outcome = unsafe { libc::syscall(libc::SYS_fdatasync, fd) };
+    noted(fd, outcome) as c_int
+}
+
+fn noted(fd: RawFd, outcome: c_long) -> c_long {
     if outcome < 0 {
         ends_if_of_a_table(fd);
     }
-    outcome as c_int
+    outcome
 }
 
 #[cold]

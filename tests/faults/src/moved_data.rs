@@ -58,7 +58,7 @@ async fn restored() -> Result<u64> {
     oracle.check(&passant).await?;
     // These wait in the spool of the copy, and are shipped both from there and from the original.
     send(&oracle, &passant).await;
-    passant.kill().await;
+    passant.kill_and_wait_for_engine().await;
     let copy = passant.file("copy");
     copy_all(&passant.data(), &copy)?;
 

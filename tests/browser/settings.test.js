@@ -56,6 +56,11 @@ async function signIn(page, { email, password }, code) {
   await page.locator('.bar nav a').waitFor()
 }
 
+async function signOut(page) {
+  await page.click('text=Sign out')
+  await page.locator('#email').waitFor()
+}
+
 /** Opens a page of settings by its address. */
 async function open(page, settings, site = SHOP) {
   await page.goto(`${origin}/?site=${site}&settings=${settings}`)
@@ -540,7 +545,7 @@ settings('who is invited as a viewer may look and nothing else, until they are m
   await bob.fill('#password', 'ten letters more')
   await bob.click('.sign-in button')
   await bob.locator('.bar nav a:text-is("Account")').waitFor()
-  await bob.click('text=Sign out')
+  await signOut(bob)
   await signIn(bob, { email: 'bob@example.com', password: 'ten letters more' })
   await bob.click('.bar nav a:text-is("Account")')
   await settled(bob)
@@ -635,6 +640,24 @@ settings('an owner adds a site, renames it, and removes it by typing its name', 
 
 // ---- one's own account ---------------------------------------------------------------------------------------------
 
+settings('who signs out is signed out, though the page is closed at once; who is not is told so', {}, async (page, context) => {
+  await context.route('**/api/session', (route) => (route.request().method() === 'DELETE' ? route.abort() : route.fallback()))
+  await page.click('text=Sign out')
+  await page.locator('[role=alert]', { hasText: 'You are still signed in. The server does not answer.' }).waitFor()
+  await context.unroute('**/api/session')
+  await page.click('text=Try again')
+  await page.locator('.bar nav a').waitFor()
+  await page.evaluate(() => {
+    [...document.querySelectorAll('button')].find((button) => button.innerText === 'Sign out').click()
+    location.href = '/api/openapi.json'
+  })
+  await page.waitForURL('**/api/openapi.json')
+  let response
+  do response = await context.request.get(`${origin}/api/session`)
+  while (response.status() === 200)
+  assert.equal(response.status(), 401)
+}, [/ERR_FAILED/])
+
 test('a password is changed, sessions are ended, and a device is asked for from then on', { timeout: PATIENCE_MS }, async () => {
   const invitation = new URL(passant.cli('user', 'invite', 'cat@example.com', '--site', SHOP, '--role', 'admin').split(/\s+/).find((word) => word.includes('/password#')))
   const context = await browser.newContext(DESKTOP)
@@ -691,9 +714,9 @@ test('a password is changed, sessions are ended, and a device is asked for from 
   const codes = (await page.locator('.once code').innerText()).split('\n')
   assert.equal(codes.length, 10)
   await page.locator('text=On: signing in asks for a code').waitFor()
-  await page.click('text=Sign out')
+  await signOut(page)
   await signIn(page, { email: 'cat@example.com', password: 'ten letters second' }, () => deviceCode(secret))
-  await page.click('text=Sign out')
+  await signOut(page)
   await signIn(page, { email: 'cat@example.com', password: 'ten letters second' }, () => codes[4])
   await open(page, 'account')
   await page.locator('text=9 recovery codes are left').waitFor()

@@ -182,7 +182,13 @@ class Dashboard {
   }
 
   async signOut(): Promise<void> {
-    if (this.session) await this.client.signOut();
+    try {
+      if (this.session) await this.client.signOut();
+    } catch (error) {
+      this.problem = `You are still signed in. ${wordsFor(error)}`;
+      this.phase = "failed";
+      return;
+    }
     this.ask("");
     await this.open();
   }

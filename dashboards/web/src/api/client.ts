@@ -62,6 +62,8 @@ export interface Call {
   body?: unknown;
   signal?: AbortSignal;
   accept?: string;
+  /** Carried to the server though the page is left meanwhile. */
+  keepalive?: boolean;
 }
 
 const UNKNOWN_ASKER = 401;
@@ -116,8 +118,10 @@ export class Client {
     return (await this.read(await this.send("/api/share", { method: "POST", body: asked }))).json() as Promise<Shared>;
   }
 
+  /** Ends the session, though the reader closes the page at once; one that has ended already is no error. */
   async signOut(): Promise<void> {
-    await this.send("/api/session", { method: "DELETE" });
+    const response = await this.send("/api/session", { method: "DELETE", keepalive: true });
+    if (response.status !== UNKNOWN_ASKER) await this.read(response);
   }
 
   // ---- what is defined ----
@@ -247,11 +251,11 @@ export class Client {
     return this.send(path, call);
   }
 
-  private async send(path: string, { method = "GET", body, signal, accept }: Call): Promise<Response> {
+  private async send(path: string, { method = "GET", body, signal, accept, keepalive = false }: Call): Promise<Response> {
     const headers: Record<string, string> = { Accept: accept ?? "application/json" };
     if (this.token) headers["Authorization"] = `Bearer ${this.token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const request: RequestInit = { method, headers, cache: "no-store", credentials: "same-origin" };
+    const request: RequestInit = { method, headers, cache: "no-store", credentials: "same-origin", keepalive };
     if (body !== undefined) request.body = JSON.stringify(body);
     if (signal) request.signal = signal;
     return fetch(path, request);

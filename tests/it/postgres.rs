@@ -7,13 +7,17 @@ use passant_tests::{Answer, Passant, PostgresServer, Settings, postgres, until};
 use serde_json::{Value, json};
 
 /// A server, where there is PostgreSQL.
-#[expect(clippy::print_stdout, reason = "whoever reads the tests' output is to see what was not tested")]
 fn server() -> Option<PostgresServer> {
+    started(PostgresServer::start)
+}
+
+#[expect(clippy::print_stdout, reason = "whoever reads the tests' output is to see what was not tested")]
+fn started(start: fn() -> PostgresServer) -> Option<PostgresServer> {
     if postgres::programs().is_none() {
         println!("SKIPPED: PostgreSQL is not there: `make setup-test` installs it as root");
         return None;
     }
-    Some(PostgresServer::start())
+    Some(start())
 }
 
 fn on(url: &str) -> Settings {
@@ -142,12 +146,47 @@ async fn control_data_move_to_a_server_and_back() {
     assert_eq!(domains, ["example.com", "second.example"]);
 }
 
+#[tokio::test]
+async fn control_data_travel_encrypted_to_a_server_that_is_known_or_not_at_all() {
+    let Some(server) = started(PostgresServer::start_encrypted) else { return };
+    let authority = format!("&sslrootcert={}", server.authority().display());
+    let known = |host, mode: &str| server.tcp_url(host, &format!("&sslmode={mode}{authority}"));
+    let passant = Passant::prepared(Settings { control_url: None, ..Settings::default() });
+    let sites = |url: &str| passant.cli(&["site", "list", "--control-url", url]);
+    for (url, expected) in [
+        (server.tcp_url(postgres::HOST, "&sslmode=disable"), "no encryption"),
+        (server.tcp_url(postgres::HOST, "&sslmode=require"), "sslrootcert=FILE names the authority"),
+        (known("other.test", "verify-full"), "the URL has to name the server as its certificate does"),
+        (known("other.test", "require"), "the URL has to name the server as its certificate does"),
+    ] {
+        let output = sites(&url);
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words}");
+        assert!(words.contains(expected) && !words.contains("s3cret"), "{words}");
+        assert_eq!(words.lines().count(), 1, "{words}");
+    }
+    for mode in ["require", "verify-full", "verify-full&channel_binding=require"] {
+        let output = sites(&known(postgres::HOST, mode));
+        assert!(output.status.success(), "{mode}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    let encrypted = Passant::start_with(on(&known(postgres::HOST, "verify-full"))).await;
+    takes_beacons_of(&encrypted, "example.com").await;
+    let connections =
+        "SELECT count(*) > 0 AND bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+                       WHERE application_name = 'passant'";
+    assert_eq!(server.ask(&server.url("postgres"), connections), "t");
+}
+
 #[test]
 fn a_url_that_is_none_is_refused_in_one_line_that_does_not_hold_it() {
     let passant = Passant::prepared(Settings { control_url: None, ..Settings::default() });
     for (url, expected) in [
         ("mysql://passant:hunter2@db/passant", "not a URL of PostgreSQL"),
-        ("postgres://passant:hunter2@db/passant?sslmode=verify-full", "speaks no TLS"),
+        (
+            "postgres://passant:hunter2@db/passant?sslmode=verify-full&sslrootcert=/none",
+            "/none cannot be read",
+        ),
         ("postgres://passant:hunter2@db:hunter2/passant", "cannot be read"),
     ] {
         let output = passant.cli(&["site", "list", "--control-url", url]);

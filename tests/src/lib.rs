@@ -18,10 +18,24 @@ pub use passant::{
 };
 pub use postgres::PostgresServer;
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 /// The patience of [`until`]: far more than anything takes, so that only a hang reaches it.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// An address to listen on, for what has to be told one: a loopback address that nobody else is given, so that its port,
+/// which was free a moment ago, still is.
+///
+/// # Panics
+/// When there is no port.
+pub fn free_address() -> SocketAddr {
+    static NUMBER: AtomicU8 = AtomicU8::new(0);
+    let [_, _, third, fourth] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, NUMBER.fetch_add(1, Ordering::Relaxed) | 0x80, third, fourth);
+    TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).expect("a port")
+}
 
 /// Polls `condition` until it gives a value.
 ///

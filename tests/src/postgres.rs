@@ -1,4 +1,6 @@
-//! A PostgreSQL server of the tests' own: a real one, in a temporary directory, on a socket in it.
+//! A PostgreSQL server of the tests' own: a real one, in a temporary directory, on a socket in it, and over TLS if asked.
+
+mod tls;
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -9,7 +11,10 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
+use self::tls::Tls;
 use crate::PATIENCE;
+
+pub use self::tls::HOST;
 
 /// Names the server that [`database_of_environment`] makes databases on.
 pub const URL_VARIABLE: &str = "PASSANT_TEST_POSTGRES_URL";
@@ -22,28 +27,48 @@ pub struct PostgresServer {
     directory: TempDir,
     programs: PathBuf,
     owner: Option<(u32, u32)>,
+    tls: Option<Tls>,
     running: Option<(Child, ChildStdin)>,
 }
 
 impl PostgresServer {
-    /// Makes and starts one.
+    /// Makes and starts one that is reached through its socket.
     ///
     /// # Panics
     /// When PostgreSQL is not installed or does not start.
     pub fn start() -> Self {
+        let mut server = Self::initialised();
+        server.run();
+        server
+    }
+
+    /// Makes and starts one that takes nothing over TCP that is not encrypted.
+    ///
+    /// # Panics
+    /// As [`Self::start`], and without OpenSSL.
+    pub fn start_encrypted() -> Self {
+        let mut server = Self::initialised();
+        let tls = Tls::new(server.directory.path());
+        for file in tls.files() {
+            server.give_away(&file);
+        }
+        let socket_and_tls = "local all all scram-sha-256\nhostssl all all all scram-sha-256\n";
+        std::fs::write(server.data().join("pg_hba.conf"), socket_and_tls).expect("written");
+        server.tls = Some(tls);
+        server.run();
+        server
+    }
+
+    fn initialised() -> Self {
         let programs = programs().expect("PostgreSQL is not there: `make setup-test` installs it as root");
         let directory = tempfile::Builder::new().prefix("pg").tempdir().expect("directory");
         // It refuses to run as root.
         let owner = rustix::process::geteuid().is_root().then(unprivileged);
-        if let Some((user, group)) = owner {
-            chown(directory.path(), Some(user), Some(group)).expect("given away");
-        }
-        let mut server = Self { directory, programs, owner, running: None };
+        let server = Self { directory, programs, owner, tls: None, running: None };
+        server.give_away(server.directory.path());
         let password = server.directory.path().join("password");
         std::fs::write(&password, PASSWORD).expect("written");
-        if let Some((user, group)) = owner {
-            chown(&password, Some(user), Some(group)).expect("given away");
-        }
+        server.give_away(&password);
         let made = server
             .command("initdb")
             .args(["--no-sync", "--username=passant", "--auth=scram-sha-256", "--encoding=UTF8"])
@@ -55,8 +80,13 @@ impl PostgresServer {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
-        server.run();
         server
+    }
+
+    fn give_away(&self, file: &Path) {
+        if let Some((user, group)) = self.owner {
+            chown(file, Some(user), Some(group)).expect("given away");
+        }
     }
 
     /// Starts it again.
@@ -69,8 +99,11 @@ impl PostgresServer {
         let mut command = self.command_of("sh");
         command.args(["-c", script, "sh"]).arg(self.programs.join("postgres")).arg("-D").arg(self.data());
         command.arg("-k").arg(self.directory.path());
+        let tls = self.tls.as_ref().map(Tls::settings);
+        for setting in tls.unwrap_or_else(|| vec!["listen_addresses=".into()]) {
+            command.arg("-c").arg(setting);
+        }
         for setting in [
-            "listen_addresses=",
             "fsync=off",
             "full_page_writes=off",
             "shared_buffers=16MB",
@@ -116,10 +149,28 @@ impl PostgresServer {
         psql(&self.programs, url, sql).expect("answered")
     }
 
-    /// Its URL with a database.
+    /// The URL of the database `postgres` over TCP, under a name, with more options.
+    ///
+    /// # Panics
+    /// When it was not started so.
+    pub fn tcp_url(&self, host: &str, options: &str) -> String {
+        let (host, address) = self.tls.as_ref().expect("over TCP").place(host);
+        format!("postgres://passant:{PASSWORD_IN_URL}@{host}/postgres?{address}{options}")
+    }
+
+    /// The certificate of the authority that signed its own.
+    ///
+    /// # Panics
+    /// When it was not started so.
+    pub fn authority(&self) -> PathBuf {
+        self.tls.as_ref().expect("over TCP").authority()
+    }
+
+    /// Its URL with a database, through the socket.
     pub fn url(&self, database: &str) -> String {
         let directory = self.directory.path().to_str().expect("UTF-8").replace('/', "%2F");
-        format!("postgres://passant:{PASSWORD_IN_URL}@{directory}/{database}")
+        let port = self.tls.as_ref().map_or_else(String::new, |tls| format!(":{}", tls.port()));
+        format!("postgres://passant:{PASSWORD_IN_URL}@{directory}{port}/{database}")
     }
 
     fn data(&self) -> PathBuf {

@@ -7,6 +7,7 @@
 mod connection;
 mod copy;
 mod dialect;
+mod encryption;
 mod migration;
 mod postgres;
 mod server_url;

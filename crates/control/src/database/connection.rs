@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, WrongType, to_sql_checked};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Socket, Statement};
 
-use super::dialect;
+use super::server_url::Access;
 use super::value::{Row, Value};
+use super::{dialect, encryption};
 use crate::error::{Error, Result};
 
 /// A connection that is not lost.
@@ -48,11 +50,15 @@ const HELD: &[SqlState] =
 
 impl Connection {
     /// Connects.
-    pub(super) async fn open(config: &Config) -> Result<Self> {
-        let connecting = tokio::time::timeout(PATIENCE, config.connect(NoTls)).await;
-        let (client, driver) = connecting.map_err(|_| hung())?.map_err(|error| failed(&error))?;
-        // Ends with the client, and says nothing that a statement does not.
-        tokio::spawn(driver);
+    pub(super) async fn open(access: &Access) -> Result<Self> {
+        let connecting = async {
+            match access.tls.clone() {
+                Some(tls) => connected(&access.config, tls).await,
+                None => connected(&access.config, NoTls).await,
+            }
+        };
+        let connected = tokio::time::timeout(PATIENCE, connecting).await;
+        let client = connected.map_err(|_| hung())?.map_err(|error| failed(&error))?;
         let prepared = Mutex::default();
         let connection = Self { client, prepared, is_gone: false.into(), is_hung: false.into() };
         connection.batch(SESSION).await?;
@@ -128,6 +134,16 @@ impl Connection {
     }
 }
 
+/// A client whose driver ends with it, and says nothing that a statement does not.
+async fn connected<T>(config: &Config, tls: T) -> Result<Client, tokio_postgres::Error>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static, TlsConnect: TlsConnect<Socket, Future: Send>>,
+{
+    let (client, driver) = config.connect(tls).await?;
+    tokio::spawn(driver);
+    Ok(client)
+}
+
 fn hung() -> Error {
     Error::Unavailable(format!("no answer within {} s", PATIENCE.as_secs()))
 }
@@ -143,7 +159,8 @@ fn failed(error: &tokio_postgres::Error) -> Error {
         Some(error) => format!("{} ({})", error.message().replace('\n', " "), error.code().code()),
         None => {
             let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-            format!("{error}{cause}")
+            let advice = error.source().and_then(encryption::advice).map(|words| format!("; {words}"));
+            format!("{error}{cause}{}", advice.unwrap_or_default())
         }
     };
     if has_ended(error) || error.code().is_some_and(|code| HELD.contains(code)) {

@@ -12,12 +12,11 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_postgres::Config;
 
 use super::connection::Connection;
 use super::dialect::{self, Dialect};
 use super::migration::MIGRATIONS;
-use super::server_url::ServerUrl;
+use super::server_url::{Access, ServerUrl};
 use super::value::{Row, Value, params};
 use super::{Reader, Statements, Writer};
 use crate::error::{Error, Result};
@@ -32,7 +31,7 @@ pub(crate) struct Postgres {
 
 /// Connections that are open and idle, and how many more there may be.
 struct Pool {
-    config: Config,
+    access: Access,
     idle: Mutex<Vec<Arc<Connection>>>,
     room: Arc<Semaphore>,
 }
@@ -64,10 +63,10 @@ const MIGRATION_LOCK: &str = "SELECT pg_advisory_xact_lock(31632345876491892)";
 impl Postgres {
     /// Connects, and makes and migrates the tables as needed.
     pub(crate) fn open(url: &ServerUrl) -> Result<Self> {
-        let config = url.config()?;
+        let access = url.access()?;
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("control").enable_all().build()?;
-        let pool = Pool { config, idle: Mutex::default(), room: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
+        let pool = Pool { access, idle: Mutex::default(), room: Arc::new(Semaphore::new(CONNECTIONS_MAX)) };
         let postgres = Self { pool: Arc::new(pool), runtime: Some(runtime) };
         let session = postgres.session()?;
         if session.migrations()? != MIGRATIONS.len() {
@@ -163,7 +162,7 @@ impl Pool {
         let idle = self.idle().pop();
         let connection = match idle.filter(|connection| !connection.is_lost()) {
             Some(connection) => connection,
-            None => Arc::new(Connection::open(&self.config).await?),
+            None => Arc::new(Connection::open(&self.access).await?),
         };
         Ok((connection, room))
     }

@@ -150,14 +150,26 @@ impl Control {
     /// # Errors
     /// [`Error::Refused`] for a domain or time zone that is none, and for a domain that is there already.
     pub fn add_site(&self, domain: &str, timezone: &str, now: Timestamp) -> Result<Site> {
+        self.add_site_with(domain, &[(Setting::Timezone, timezone.to_owned())], now)
+    }
+
+    /// Adds a site with settings, which hold from its first event on; it is added whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Self::add_site`] and [`Self::set_site`].
+    pub fn add_site_with(
+        &self,
+        domain: &str,
+        settings: &[(Setting, String)],
+        now: Timestamp,
+    ) -> Result<Site> {
         let domain = normal_domain(domain)?;
-        let timezone = Setting::Timezone.checked(timezone)?;
         self.write(|writer| {
             let sql = "INSERT INTO sites (domain, created_at) VALUES (?1, ?2)
                        ON CONFLICT (domain) DO NOTHING RETURNING id";
             let id = writer.insert(sql, params![&domain, now])?.ok_or_else(|| exists(&domain))?;
             let id = u32::try_from(id).unwrap_or(u32::MAX);
-            store(writer, id, (Setting::Timezone, &timezone))
+            change(writer, id, settings)
         })?;
         self.site(&domain)
     }
@@ -214,18 +226,20 @@ impl Control {
     /// [`Error::UnknownSite`], and [`Error::Refused`] for a value that makes no sense or is another site's name.
     pub fn set_site(&self, domain: &str, settings: &[(Setting, String)]) -> Result<Site> {
         let site = self.site(domain)?;
-        self.write(|writer| {
-            for (setting, value) in settings {
-                let value = setting.checked(value)?;
-                if setting.facts().sharing == Sharing::Names {
-                    refuse_names_of_others(writer, site.id, (*setting, &value))?;
-                }
-                store(writer, site.id, (*setting, &value))?;
-            }
-            Ok(())
-        })?;
+        self.write(|writer| change(writer, site.id, settings))?;
         self.site(domain)
     }
+}
+
+fn change(writer: &Writer<'_>, site: u32, settings: &[(Setting, String)]) -> Result<()> {
+    for (setting, value) in settings {
+        let value = setting.checked(value)?;
+        if setting.facts().sharing == Sharing::Names {
+            refuse_names_of_others(writer, site, (*setting, &value))?;
+        }
+        store(writer, site, (*setting, &value))?;
+    }
+    Ok(())
 }
 
 fn find(reader: &Reader<'_>, domain: &str) -> Result<Option<Site>> {
@@ -320,6 +334,13 @@ mod tests {
         let settings = [(Setting::Referrer, "page".to_owned()), (Setting::PrivacyFloor, "0".to_owned())];
         assert!(matches!(control.set_site("a.example", &settings), Err(Error::Refused(_))));
         assert_eq!(control.site("a.example").expect("there"), before);
+        let refused = control.add_site_with("b.example", &settings, Timestamp::UNIX_EPOCH);
+        assert!(matches!(refused, Err(Error::Refused(_))));
+        assert!(matches!(control.site("b.example"), Err(Error::UnknownSite(_))), "added whole or not at all");
+        assert!(control.removed_sites().expect("read").is_empty());
+        let settings = [(Setting::Referrer, "page".to_owned())];
+        let added = control.add_site_with("b.example", &settings, Timestamp::UNIX_EPOCH).expect("added");
+        assert_eq!((added.timezone.as_str(), added.referrer_detail), ("UTC", ReferrerDetail::Page));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 mod definition;
 mod rollup;
-mod site_set;
+mod site_settings;
 mod user;
 
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use passant_control::{SCRIPT_OPTIONS, ServerUrl};
 
 pub(crate) use definition::{Annotation, Funnel, Goal, GoalAdd, GoalChange, Segment};
 pub(crate) use rollup::Rollup;
-pub(crate) use site_set::SiteSet;
+pub(crate) use site_settings::SiteSettings;
 pub(crate) use user::{NewUser, User};
 
 /// Web analytics that keeps its privacy notice's word.
@@ -165,14 +165,10 @@ pub(crate) struct Engine {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Site {
     /// Add a site
-    #[command(after_help = "Example:\n  passant site add example.com --timezone Europe/Berlin")]
-    Add {
-        /// Its domain
-        domain: String,
-        /// IANA name of the time zone that its days are counted in
-        #[arg(long, value_name = "TZ", default_value = "UTC")]
-        timezone: String,
-    },
+    #[command(after_help = "Examples:
+  passant site add example.com --timezone Europe/Berlin
+  passant site add example.com --hostnames example.com,*.example.com --retention-months 13")]
+    Add(SiteSettings),
     /// List the sites
     List {
         #[command(flatten)]
@@ -191,7 +187,7 @@ pub(crate) enum Site {
   passant site set example.com --referrer page
   passant site set example.com --hostnames example.com,*.example.com --blocked-pages '/admin/*'
   passant site set example.com --privacy-floor 10 --retention-months 13")]
-    Set(SiteSet),
+    Set(SiteSettings),
     /// Print the lines to paste into the site's pages
     #[command(after_help = "Examples:
   passant site snippet example.com --base-url https://stats.example.com

@@ -157,8 +157,8 @@ fn check_config(config: &Config, place: &Place) -> Result<()> {
 fn site(session: &Session, command: cli::Site) -> Result<()> {
     let control = &session.control;
     match command {
-        cli::Site::Add { domain, timezone } => {
-            let site = control.add_site(&domain, &timezone, Timestamp::now())?;
+        cli::Site::Add(cli::SiteSettings { domain, settings }) => {
+            let site = control.add_site_with(&domain, &settings, Timestamp::now())?;
             say(&format!("added {} ({})", site.domain, site.timezone))
         }
         cli::Site::List { output } => list(&output, &control.sites()?, view::site, |site| {
@@ -178,7 +178,7 @@ fn site(session: &Session, command: cli::Site) -> Result<()> {
     }
 }
 
-fn set_site(control: &Control, options: &cli::SiteSet) -> Result<()> {
+fn set_site(control: &Control, options: &cli::SiteSettings) -> Result<()> {
     if options.settings.is_empty() {
         bail!("nothing to set; `passant site set --help` shows the settings");
     }

@@ -96,17 +96,10 @@ async fn add_site(api: State<SitesApi>, call: Call) -> Response {
         require(&api.actor(&call)?, Action::AddSite, Subject::Installation)?;
         let domain = call.parameters.needed("domain", "create a site")?;
         let timezone = call.parameters.text("timezone")?;
-        let settings = call.parameters.settings()?;
-        let timezone = timezone.as_deref().unwrap_or(Setting::Timezone.facts().default);
-        let site = api.authority.control.add_site(&domain, timezone, api.authority.now())?;
-        match api.authority.control.set_site(&site.domain, &settings) {
-            Ok(site) => Ok(view::site(&site)),
-            // Half of what was asked for would be neither one nor the other.
-            Err(error) => {
-                api.authority.control.remove_site(&site.domain)?;
-                Err(error.into())
-            }
-        }
+        let timezone = timezone.map(|timezone| (Setting::Timezone, timezone));
+        let settings: Vec<_> = timezone.into_iter().chain(call.parameters.settings()?).collect();
+        let site = api.authority.control.add_site_with(&domain, &settings, api.authority.now())?;
+        Ok(view::site(&site))
     };
     api.0.run(call, add).await
 }

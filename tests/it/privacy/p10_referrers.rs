@@ -24,10 +24,10 @@ async fn a_referrer_is_a_domain_unless_the_site_asked_for_its_path() {
     let export = passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]);
     assert!(export.contains("\"referrer\":\"forum.refhost.example\""), "{export}");
 
-    passant.cli_ok(&["site", "add", "open.example"]);
-    passant.cli_ok(&["site", "set", "open.example", "--referrer", "page"]);
+    // At once: a visit keeps what was allowed at its first event.
+    passant.cli_ok(&["site", "add", "open.example", "--referrer", "page"]);
     let opted_in = Search::new(&[path]);
-    // The running server learns of the site and of its setting by itself.
+    // The running server learns of the site by itself.
     until("the path is stored", || async {
         passant.beacon(&beacon("open.example")).await;
         let found = stored(&passant).await;

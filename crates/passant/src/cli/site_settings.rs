@@ -1,18 +1,18 @@
-//! The options of `passant site set`: one for each row of the table of settings.
+//! The options of `passant site add` and `set`: one for each row of the table of settings.
 //!
 //! Invariant: nothing here knows a setting by name.
 
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use passant_control::{SETTINGS, Setting};
 
-/// The settings that are to be changed.
+/// A site, and what is said of its settings.
 #[derive(Debug)]
-pub(crate) struct SiteSet {
+pub(crate) struct SiteSettings {
     pub(crate) domain: String,
     pub(crate) settings: Vec<(Setting, String)>,
 }
 
-impl Args for SiteSet {
+impl Args for SiteSettings {
     fn augment_args(command: Command) -> Command {
         let domain = Arg::new("domain").value_name("DOMAIN").required(true).help("Its domain");
         SETTINGS.iter().fold(command.arg(domain), |command, facts| {
@@ -28,7 +28,7 @@ impl Args for SiteSet {
     }
 }
 
-impl FromArgMatches for SiteSet {
+impl FromArgMatches for SiteSettings {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let text = |name: &str| matches.get_one::<String>(name).cloned();
         let domain = text("domain").unwrap_or_default();

@@ -48,6 +48,9 @@ export function visitor(name, run) {
   })
 }
 
+/** Waits until the scripts of the page that a click led to have run: a click needs no more than that there is a page. */
+export const counts = (page) => page.waitForLoadState('domcontentloaded')
+
 // Who ends the tests ends what they have started.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1))
 

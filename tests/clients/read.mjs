@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { createClient } from '@clickhouse/client';
 
-const [port, password] = process.argv.slice(2);
+const [host, port, password] = process.argv.slice(2);
 const connect = (more = {}) =>
   createClient({
-    url: `http://127.0.0.1:${port}`, username: 'bi', password, database: 'passant', log: { level: 127 }, ...more,
+    url: `http://${host}:${port}`, username: 'bi', password, database: 'passant', log: { level: 127 }, ...more,
   });
 const refused = (type, attempt) => assert.rejects(attempt, (error) => {
   assert.equal(error.type, type, error.message);

@@ -7,11 +7,11 @@ import sys
 import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-PORT, PASSWORD = int(sys.argv[1]), sys.argv[2]
+HOST, PORT, PASSWORD = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 
 def connect(**more):
-    access = {"host": "127.0.0.1", "port": PORT, "username": "bi", "password": PASSWORD, "database": "passant"}
+    access = {"host": HOST, "port": PORT, "username": "bi", "password": PASSWORD, "database": "passant"}
     return clickhouse_connect.get_client(**{**access, **more})
 
 

@@ -1,10 +1,11 @@
 //! Tools for business intelligence read the store: the official clients of two languages against the real server, which
 //! lets them read what there is, and nothing else.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use passant_tests::{Passant, Settings, binary_directory, until};
+use passant_tests::{Passant, Settings, binary_directory, free_address, until};
 use serde_json::json;
 
 const PASSWORD: &str = "a pass:word";
@@ -24,16 +25,15 @@ fn events() -> String {
     lines.map(|line| line.to_string()).join("\n")
 }
 
-/// A server with a listener for tools, and its port; the events and the name of the site are in the store.
-async fn start() -> (Passant, u16) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let config =
-        format!("[engine.tcp]\nlisten = \"127.0.0.1:{port}\"\nuser = \"bi\"\npassword = \"{PASSWORD}\"\n");
+/// A server with a listener for tools, and where that is; the events and the name of the site are in the store.
+async fn start() -> (Passant, SocketAddr) {
+    let address = free_address();
+    let config = format!("[engine.tcp]\nlisten = \"{address}\"\nuser = \"bi\"\npassword = \"{PASSWORD}\"\n");
     let passant = Passant::start_with(Settings { config, ..Settings::default() }).await;
     let file = passant.file("events.ndjson");
     std::fs::write(&file, events()).unwrap();
     passant.cli_ok(&["import", "--site", "example.com", "--format", "events", file.to_str().unwrap()]);
-    let client = passant_tests::HttpClient::new(([127, 0, 0, 1], port).into());
+    let client = passant_tests::HttpClient::new(address);
     let asked = format!("/?user=bi&password={}&query=SELECT+domain+FROM+passant.sites", "a%20pass%3Aword");
     until("the site has its name in the store", || async {
         let answer = client.get(&asked).await;
@@ -41,7 +41,7 @@ async fn start() -> (Passant, u16) {
         (answer.text() == "example.com\n").then_some(())
     })
     .await;
-    (passant, port)
+    (passant, address)
 }
 
 /// Where the clients' tests are.
@@ -50,10 +50,10 @@ fn clients() -> PathBuf {
 }
 
 /// Runs a client's test.
-fn run(interpreter: &Path, script: &str, port: u16) {
+fn run(interpreter: &Path, script: &str, address: SocketAddr) {
     let output = Command::new(interpreter)
         .arg(clients().join(script))
-        .args([&port.to_string(), PASSWORD])
+        .args([&address.ip().to_string(), &address.port().to_string(), PASSWORD])
         .output()
         .unwrap_or_else(|error| panic!("{} does not start: {error}", interpreter.display()));
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -67,12 +67,12 @@ async fn clickhouse_connect_reads_and_does_nothing_else() {
         println!("SKIPPED: {} is not there: `make setup-clients` installs it where it can", python.display());
         return;
     }
-    let (_passant, port) = start().await;
-    run(&python, "read.py", port);
+    let (_passant, address) = start().await;
+    run(&python, "read.py", address);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_client_for_node_reads_and_does_nothing_else() {
-    let (_passant, port) = start().await;
-    run(Path::new("node"), "read.mjs", port);
+    let (_passant, address) = start().await;
+    run(Path::new("node"), "read.mjs", address);
 }

@@ -177,7 +177,10 @@ async fn a_client_that_does_not_read_its_answers_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_told_to_stop_says_so_serves_on_then_finishes_what_it_has_and_ends() {
-    let passant = with("drain_notice_seconds = 2\n[ingest]\nbody_deadline_seconds = 30\n").await;
+    let passant = with("drain_notice_seconds = 4\n[ingest]\nbody_deadline_seconds = 30\n").await;
+    // What comes in at the end is to be in the store at the end.
+    until("the store is ready", || async { passant.log().contains("the store is ready").then_some(()) })
+        .await;
     let (public, admin) = (passant.public_address(), passant.admin());
     assert_eq!(admin.get("/readyz").await.status, 200);
     let body = page().to_string();
@@ -212,7 +215,7 @@ async fn a_server_that_is_told_to_stop_says_so_serves_on_then_finishes_what_it_h
         (state.is_empty() || state.contains(") Z ")).then_some(())
     })
     .await;
-    assert!(passant.log().contains("\"stopped\""), "{}", passant.log());
+    until("the end is logged", || async { passant.log().contains("\"stopped\"").then_some(()) }).await;
     let stored = passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]);
     assert_eq!(stored.lines().count(), 2);
 }

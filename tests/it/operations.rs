@@ -2,11 +2,11 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use http::Method;
-use passant_tests::{HttpClient, Passant, Settings, binary, signal, until};
+use passant_tests::{HttpClient, Passant, Settings, binary, free_address, signal, until};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -37,9 +37,7 @@ async fn a_log_that_cannot_be_written_stops_nothing() {
     let directory = tempfile::tempdir().expect("directory");
     let full = || File::options().write(true).open("/dev/full").expect("a device that is always full");
     // What would tell the ports is the log.
-    let free =
-        || TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
-    let (public, admin) = (free(), free());
+    let (public, admin) = (free_address(), free_address());
     let mut command = tokio::process::Command::new(binary());
     command.args([
         "serve",
@@ -79,7 +77,7 @@ async fn the_engine_does_not_outlive_its_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_heads_and_bodies_are_closed_and_others_served() {
-    let config = "header_deadline_seconds = 1\n[ingest]\nbody_deadline_seconds = 1\n";
+    let config = "header_deadline_seconds = 3\n[ingest]\nbody_deadline_seconds = 3\n";
     let passant = Passant::start_with(Settings { config: config.into(), ..Settings::default() }).await;
     let address = passant.public_address();
     let slow = |start: &'static str| {
@@ -108,7 +106,8 @@ async fn slow_heads_and_bodies_are_closed_and_others_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_answers_503_and_recovers_by_itself() {
-    let config = "[spool]\ncapacity_bytes = 1048576\nsegment_bytes = 262144\ncommit_bytes = 65536\nreserve_bytes = 0\n";
+    let config =
+        "[spool]\ncapacity_bytes = 131072\nsegment_bytes = 32768\ncommit_bytes = 16384\nreserve_bytes = 0\n";
     let passant = Passant::start_with(Settings { config: config.into(), ..Settings::default() }).await;
     let engine = passant.engine_pid().await;
     signal(engine, Signal::STOP);

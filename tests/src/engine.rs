@@ -12,8 +12,9 @@ use crate::{binary, until};
 /// A store for one test: an embedded engine of its own, or a database of its own on the server that
 /// `PASSANT_TEST_CLICKHOUSE_URL` names.
 pub struct TestEngine {
-    directory: TempDir,
+    // Dropped before the directory that it writes to.
     child: Option<Child>,
+    directory: TempDir,
     store: Store,
 }
 

@@ -159,6 +159,7 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
         .handle()
         .spawn(public.run(move |peer, request| served.clone().answer(peer, request), stop_public));
     let admin = serve_admin(admin, ingest.as_ref(), registry.clone(), &ends);
+    let told_to_stop = told_to_stop()?;
     tracing::info!(public = %public_address, admin = %admin_address, data = %data.path().display(), "listening");
     if options.role != Role::Ingest {
         offer_setup(&control, &base_url)?;
@@ -171,7 +172,7 @@ pub(crate) async fn run(mut config: Config, place: Place, options: cli::Serve) -
 
     let mut outcome = Ok(());
     tokio::select! {
-        () = told_to_stop() => {}
+        () = told_to_stop => {}
         ended = &mut work => outcome = flattened(ended),
         ended = &mut engine => outcome = flattened(ended),
     }
@@ -485,15 +486,14 @@ fn flattened(ended: Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
     ended.unwrap_or_else(|stopped| Err(anyhow!("a part of the server ended unexpectedly: {stopped}")))
 }
 
-async fn told_to_stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be listened for; stopping needs SIGKILL");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Comes when we are told to stop; whoever tells us from now on is heard.
+fn told_to_stop() -> Result<impl Future<Output = ()>> {
+    let listen = |kind| signal(kind).context("signals cannot be listened for");
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

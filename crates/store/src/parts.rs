@@ -79,7 +79,7 @@ impl Parts {
 
 impl Store {
     /// The parts that the tables consist of now. An import's own table is not read by reports until its parts are
-    /// attached to theirs. Those who ask while the store is just listing them share the next list.
+    /// attached to theirs; what the store knows of sites and of itself is never read by them. Those who ask while the store is just listing them share the next list.
     ///
     /// # Errors
     /// See [`crate::Error`].
@@ -90,7 +90,8 @@ impl Store {
                 "/* store: parts */ SELECT table, name, partition_id, min_block_number AS first_block, \
                  max_block_number AS last_block, rows, \
                  cityHash64(table, name, rows, bytes_on_disk, modification_time) AS identity FROM system.parts \
-                 WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'import_')",
+                 WHERE active AND database = currentDatabase() AND NOT startsWith(table, 'import_') \
+                 AND table NOT IN ('site_names', 'schema_migrations')",
             );
             Ok(Arc::new(Parts { list: store.fetch(&statement).await? }))
         };

@@ -1,6 +1,6 @@
 // Page views: sites of several pages and of one, pages that come back, that open in the background, in a frame, ahead of time.
 import assert from 'node:assert/strict'
-import { html, passant, tag, visitor } from '../harness.js'
+import { counts, html, passant, tag, visitor } from '../harness.js'
 
 const PAGEVIEWS = ['visitors', 'visits', 'pageviews']
 
@@ -11,6 +11,7 @@ visitor('a site of several pages', async ({ page, origin, serve, counted, report
   })
   await page.goto(origin + '/')
   await page.click('text=About')
+  await counts(page)
   await page.click('text=Home')
   await reports(PAGEVIEWS, 'event:page', { '/': [1, 1, 2], '/about': [1, 1, 1] })
   await reports(['visitors', 'visits', 'bounce_rate'], undefined, { all: [1, 1, 0] })

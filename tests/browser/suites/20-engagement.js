@@ -4,8 +4,9 @@ import { html, until, visitor } from '../harness.js'
 
 const LONG = '<div style="height: 10000px">long</div>'
 
-/** Until a page is so old, by its own clock. */
-const old = (page, milliseconds) => page.waitForFunction((old) => performance.now() > old, milliseconds)
+/** Until a page has been there for so long, by its own clock, since its scripts ran. */
+const old = (page, milliseconds) => page.waitForFunction((old) =>
+  performance.now() - performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd > old, milliseconds)
 
 /** Asks for seconds on each page and its depth until that passes a check. */
 async function engaged(report, enough) {

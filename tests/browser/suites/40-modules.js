@@ -1,5 +1,5 @@
 // What the script reports besides, when its name says so.
-import { html, pages, tag, visitor } from '../harness.js'
+import { counts, html, pages, tag, visitor } from '../harness.js'
 
 const elsewhere = pages.host('elsewhere.test', { '/page': html('', 'elsewhere'), '/guide.pdf': html('', 'a guide') })
 
@@ -13,6 +13,7 @@ visitor('links to other sites', async ({ page, context, origin, serve, counted, 
   // In another tab, which stays behind, and in this one, which leaves the page at once.
   await Promise.all([context.waitForEvent('page'), page.click('text=here', { button: 'middle' })])
   await page.click('text=own')
+  await counts(page)
   await page.goBack({ waitUntil: 'commit' })
   await page.click('text=here')
   await page.waitForURL(`${elsewhere}/**`)

@@ -1,7 +1,7 @@
 // Plausible's tags pointed at us, and its own clients: what a report says is what it says of our own script.
 import path from 'node:path'
 import { build } from 'vite'
-import { html, pages, STATS, visitor } from '../harness.js'
+import { counts, html, pages, STATS, visitor } from '../harness.js'
 
 const elsewhere = pages.host('beyond.test', { '/page': html('', 'elsewhere') })
 
@@ -121,6 +121,7 @@ for (const [client, head] of Object.entries(CLIENTS)) {
     await page.click('text=sign up')
     await page.click('text=second')
     await page.click('text=third')
+    await counts(page)
     await page.click('text=away')
     await page.waitForURL(`${elsewhere}/**`)
     await reports('pageviews', 'event:page', { '/': 1, '/second': 1, '/third': 1 })

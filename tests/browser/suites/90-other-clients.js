@@ -48,7 +48,7 @@ for (const [client, head] of Object.entries(SCRIPTS)) {
 
 /** A site whose visitors a server speaks for, with its token once that is known. */
 async function site(domain, ...settings) {
-  passant.site(domain, ...settings)
+  await passant.site(domain, ...settings)
   const token = passant.cli('token', 'create', '--scope', 'events:write', '--site', domain)
   const ask = () => fetch(server('/api/event'), { method: 'POST', headers: { authorization: `Bearer ${token}` }, body: '{' })
   const answer = await until(ask, ({ status }) => status === 400)
@@ -92,7 +92,7 @@ test("one visit with matomo's package for servers, one by one and all at once", 
 
 test("one visit with umami's package for servers", async () => {
   const domain = 'umami-node.test'
-  passant.site(domain)
+  await passant.site(domain)
   // Nothing is set: the page's host says which site it is, and a website of no host is one by its id.
   const client = new Umami({ websiteId: randomUUID(), hostUrl: server(''), userAgent: USER_AGENT })
   const reports = (...expected) => passant.reports(domain, ...expected)

@@ -120,6 +120,7 @@ impl Story {
         let settings = Settings { config, program: Program::FailPoints, ..Settings::default() };
         let mut passant = Passant::with_site(settings);
         passant.cli_ok(&["site", "add", SITE, "--timezone", "Europe/Berlin"]);
+        passant.keep_all(SITE);
         set_clock(&passant, self.pages[0].at)?;
         passant.run().await;
         let oracle = Oracle::default();

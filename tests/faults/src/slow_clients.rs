@@ -25,7 +25,7 @@ const EVENTS: usize = 200;
 /// A slow client sends a byte this often: each by itself is in time.
 const DRIP: Duration = Duration::from_millis(200);
 /// So that a round takes seconds.
-const CONFIG: &str = "header_deadline_seconds = 2\nconnections = 6000\n[ingest]\nbody_deadline_seconds = 2\n";
+const CONFIG: &str = "header_deadline_seconds = 4\nconnections = 6000\n[ingest]\nbody_deadline_seconds = 4\n";
 
 /// What a slow client begins with, what it goes on with, and how the answer to it may begin.
 const KINDS: [(&str, &str, &[&str]); 3] = [

@@ -18,9 +18,9 @@ use crate::{Rounds, Tally, slowest};
 
 /// How long the server goes on listening.
 const NOTICE: Duration = Duration::from_secs(1);
-/// How long each client can rely on it: a connection that is opened as the server stops listening may wait in the kernel
-/// for an accept that never comes.
-const RELIED_ON: Duration = NOTICE.saturating_sub(Duration::from_millis(100));
+/// How long each client can rely on it, be it slow to write: a connection that is opened as the server stops listening
+/// may wait in the kernel for an accept that never comes.
+const RELIED_ON: Duration = NOTICE.saturating_sub(Duration::from_millis(500));
 /// The time from the signal to the end.
 const DRAINED: Duration = Duration::from_secs(10);
 

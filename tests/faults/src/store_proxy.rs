@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use http::{HeaderName, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -16,6 +16,7 @@ use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, UnixStream};
+use tokio::sync::oneshot::Receiver;
 
 /// How much longer a slow store takes: far above what an insert takes, far below any deadline.
 const SLOWNESS: Duration = Duration::from_millis(400);
@@ -152,14 +153,30 @@ impl Orders {
             }
             Some(Trouble::CutWhileRunning) => {
                 let store = self.store.clone();
+                let (go_on, told) = tokio::sync::oneshot::channel();
                 tokio::spawn(async move {
                     // What becomes of it, only the store knows.
-                    let _ = forward_haltingly(&store, request).await;
+                    let _ = forward_haltingly(&store, request, told).await;
                 });
-                tokio::time::sleep(SLOWNESS / 4).await;
+                // Before it runs there, nobody could know of it.
+                while !self.is_inserting().await? {
+                    tokio::time::sleep(SLOWNESS / 20).await;
+                }
+                tokio::spawn(async move {
+                    tokio::time::sleep(SLOWNESS).await;
+                    let _ = go_on.send(());
+                });
                 bail!("cut while the insert ran")
             }
         }
+    }
+
+    /// Whether the store says that an insert is under way.
+    async fn is_inserting(&self) -> Result<bool> {
+        let sql = "SELECT count() FROM system.processes WHERE query LIKE 'INSERT INTO %`events`%'";
+        let answer = self.forward(Request::post("/").header(header::HOST, "store").body(sql.into())?).await?;
+        ensure!(answer.status().is_success(), "the store was not asked: {}", answer.status());
+        Ok(answer.into_body().collect().await?.to_bytes().trim_ascii() != b"0")
     }
 
     async fn forward(&self, request: Request<Bytes>) -> Result<Response<Full<Bytes>>> {
@@ -196,7 +213,7 @@ impl Orders {
 }
 
 /// Sends half of the body, and the other half when whoever asked has had time to ask again.
-async fn forward_haltingly(store: &Path, request: Request<Bytes>) -> Result<()> {
+async fn forward_haltingly(store: &Path, request: Request<Bytes>, told: Receiver<()>) -> Result<()> {
     let stream = UnixStream::connect(store).await?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
@@ -204,7 +221,7 @@ async fn forward_haltingly(store: &Path, request: Request<Bytes>) -> Result<()> 
     let half = body.split_to(body.len() / 2);
     let first = futures_util::stream::once(async move { Ok::<_, std::io::Error>(Frame::data(half)) });
     let second = futures_util::stream::once(async move {
-        tokio::time::sleep(SLOWNESS * 2).await;
+        let _ = told.await;
         Ok(Frame::data(body))
     });
     let body = StreamBody::new(futures_util::StreamExt::chain(first, second));

@@ -33,6 +33,29 @@ fn each_form_is_found_where_it_is_planted_and_nowhere_else() {
     }
 }
 
+/// Chance writes four bytes like those of an address into a column now and then, but not twice; and a part may be copied.
+#[test]
+fn a_short_form_among_the_stores_columns_counts_from_its_second_place_on() {
+    let address = "203.0.113.77".parse().unwrap();
+    let (search, packed) = (Search::new(&[Canary::address("client", address)]), [203, 0, 113, 77]);
+    let directory = tempfile::tempdir().unwrap();
+    let write = |part: &str, content: &[u8]| {
+        let part = directory.path().join("data/store").join(part);
+        std::fs::create_dir_all(&part).unwrap();
+        std::fs::write(part.join("data.bin"), content).unwrap();
+    };
+    let column = [b"a column \xff", &packed[..], b"\xfe of numbers"].concat();
+    write("all_1_1_0", &column);
+    write("all_1_1_0_2", &column);
+    assert_eq!(search.below(directory.path()), []);
+    write("all_2_2_0", &[b"another \xff", &packed[..], b"\xfe column"].concat());
+    let found = search.below(directory.path());
+    assert_eq!(found.len(), 3, "{found:?}");
+    write("all_2_2_0", b"or its text, 203.0.113.77, once");
+    let found = search.below(directory.path());
+    assert!(found.iter().any(|sighting| sighting.kind == "text"), "{found:?}");
+}
+
 /// Known answers, so that the forms are not only found but right.
 #[test]
 fn the_forms_are_those_that_other_programs_write() {

@@ -6,6 +6,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use futures_util::future::join_all;
 use http::Method;
 use passant_tests::canary::Canary;
 use passant_tests::{Answer, FIREFOX, HttpClient, Passant, until};
@@ -17,7 +18,7 @@ use tokio::net::TcpSocket;
 pub(crate) const PEER: &str = "127.113.67.201";
 /// Clients behind the trusted proxy.
 pub(crate) const FORWARDED: [&str; 3] =
-    ["198.51.100.203", "2001:db8:4a7:91c3:e52b:77d1:3f09:b86e", "::ffff:192.0.2.233"];
+    ["198.51.100.203", "2001:db8:4a7:91c3:e52b:77d1:3f09:b86e", "::ffff:198.19.147.233"];
 /// What forgers claim.
 pub(crate) const FORGED: &str = "203.0.113.171";
 /// A client in a network that the site blocks, and one in a country that it blocks.
@@ -374,12 +375,18 @@ impl<'p> Traffic<'p> {
 
     /// Too many beacons of one prefix.
     async fn limits(&mut self) {
+        let mut unknown = beacon();
+        unknown["d"] = json!("unknown.test");
+        let (unknown, headers) =
+            (unknown.to_string(), with_defaults(&[("x-forwarded-for", "198.51.100.203")]));
+        let public = self.passant.public();
+        let at_once = (0..200).map(|_| public.send(Method::POST, "/api/event", &headers, unknown.clone()));
+        let answers = join_all(at_once).await;
         let mut limited = 0;
-        for _ in 0..30 {
-            let mut unknown = beacon();
-            unknown["d"] = json!("unknown.test");
-            let answer = self.beacon(&unknown, &[("x-forwarded-for", "198.51.100.203")]).await;
+        for answer in answers {
+            let answer = answer.expect("an answer");
             limited += u32::from(answer.status == 429);
+            self.keep(&answer);
         }
         assert!(limited > 0, "the limit is reached");
     }

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     path::Path,
     pin::Pin,
     task::{Context, Poll},
@@ -114,8 +115,8 @@ pub(crate) async fn ask(socket: &Path, request: Request<Full<Bytes>>) -> Answer 
     exchange(TokioIo::new(UnixStream::connect(socket).await.unwrap()), request).await
 }
 
-pub(crate) async fn ask_tcp(port: u16, request: Request<Full<Bytes>>) -> Answer {
-    exchange(TokioIo::new(TcpStream::connect(("127.0.0.1", port)).await.unwrap()), request).await
+pub(crate) async fn ask_tcp(address: SocketAddr, request: Request<Full<Bytes>>) -> Answer {
+    exchange(TokioIo::new(TcpStream::connect(address).await.unwrap()), request).await
 }
 
 async fn exchange<I>(io: I, request: Request<Full<Bytes>>) -> Answer

@@ -82,7 +82,7 @@ async fn stops_cleanly_and_finishes_what_is_in_flight() {
     let slow = store.0.clone();
     let flying = tokio::spawn(async move {
         slow.query(
-            "SELECT count() FROM numbers(100) WHERE sleepEachRow(0.02) = 0 SETTINGS max_block_size = 1",
+            "SELECT count() FROM numbers(100) WHERE sleepEachRow(0.01) = 0 SETTINGS max_block_size = 1",
         )
         .fetch_one::<u64>()
         .await

@@ -1,5 +1,8 @@
 //! The TCP listener: a password, reads of tables, and nothing that reaches outside.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU8, Ordering};
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -11,15 +14,14 @@ use crate::{
     process::Engine,
 };
 
-fn port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-fn start() -> (Engine, u16) {
-    let port = port();
-    let listen = format!("127.0.0.1:{port}");
-    let tcp = json!({"listen": listen, "user": "bi", "password": "geheim"});
-    (Engine::start_with(json!({"readers": 2, "tcp": tcp})), port)
+/// An engine, and where it listens: on an address that nobody else has, so that its port is free.
+fn start() -> (Engine, SocketAddr) {
+    static NUMBER: AtomicU8 = AtomicU8::new(0);
+    let [_, _, third, fourth] = std::process::id().to_be_bytes();
+    let address = Ipv4Addr::new(127, NUMBER.fetch_add(1, Ordering::Relaxed) | 0x80, third, fourth);
+    let address = TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).unwrap();
+    let tcp = json!({"listen": address, "user": "bi", "password": "geheim"});
+    (Engine::start_with(json!({"readers": 2, "tcp": tcp})), address)
 }
 
 fn signed(query: &str, sql: &str) -> Request<Full<Bytes>> {
@@ -35,16 +37,16 @@ fn code(answer: &Answer) -> &str {
 
 #[tokio::test]
 async fn wants_the_password_in_one_of_three_places() {
-    let (_engine, port) = start();
+    let (_engine, address) = start();
     let basic = |value: &str| {
         let mut request = post("", "SELECT 1");
         request.headers_mut().insert("authorization", value.parse().unwrap());
         request
     };
     // bi:geheim
-    assert_eq!(ask_tcp(port, basic("Basic Ymk6Z2VoZWlt")).await.text(), "1\n");
-    assert_eq!(ask_tcp(port, post("user=bi&password=geheim", "SELECT 1")).await.text(), "1\n");
-    assert_eq!(ask_tcp(port, signed("", "SELECT 1")).await.text(), "1\n");
+    assert_eq!(ask_tcp(address, basic("Basic Ymk6Z2VoZWlt")).await.text(), "1\n");
+    assert_eq!(ask_tcp(address, post("user=bi&password=geheim", "SELECT 1")).await.text(), "1\n");
+    assert_eq!(ask_tcp(address, signed("", "SELECT 1")).await.text(), "1\n");
     for request in [
         post("", "SELECT 1"),
         post("user=bi&password=geheim2", "SELECT 1"),
@@ -53,7 +55,7 @@ async fn wants_the_password_in_one_of_three_places() {
         basic("Basic Ymk6Z2VoZWl0"),
         basic("Bearer geheim"),
     ] {
-        let answer = ask_tcp(port, request).await;
+        let answer = ask_tcp(address, request).await;
         assert_eq!((answer.status.as_u16(), code(&answer)), (403, "516"));
         assert!(!answer.text().contains("geheim"));
     }
@@ -61,7 +63,7 @@ async fn wants_the_password_in_one_of_three_places() {
 
 #[tokio::test]
 async fn reads_tables_and_writes_nothing() {
-    let (engine, port) = start();
+    let (engine, address) = start();
     let store = engine.store();
     store.execute("CREATE TABLE t (a UInt64) ENGINE = MergeTree ORDER BY a").await;
     store.execute("INSERT INTO t VALUES (1), (2)").await;
@@ -71,12 +73,12 @@ async fn reads_tables_and_writes_nothing() {
         "SELECT sum(number) FROM numbers(3)",
         "SELECT toUInt8(a + 2) FROM t WHERE a = {a:UInt64}",
     ] {
-        let answer = ask_tcp(port, signed("param_a=1", sql)).await;
+        let answer = ask_tcp(address, signed("param_a=1", sql)).await;
         assert_eq!(answer.text(), "3\n", "{sql}");
     }
     for sql in ["SHOW TABLES", "DESCRIBE TABLE t", "SELECT version(), timezone()", "EXPLAIN SELECT a FROM t"]
     {
-        assert_eq!(ask_tcp(port, signed("", sql)).await.status, 200, "{sql}");
+        assert_eq!(ask_tcp(address, signed("", sql)).await.status, 200, "{sql}");
     }
     for sql in [
         "INSERT INTO t VALUES (3)",
@@ -91,7 +93,7 @@ async fn reads_tables_and_writes_nothing() {
         "BACKUP TABLE t TO File('x')",
         "WITH x AS (SELECT 3) INSERT INTO t SELECT * FROM x",
     ] {
-        let answer = ask_tcp(port, signed("", sql)).await;
+        let answer = ask_tcp(address, signed("", sql)).await;
         assert_eq!((answer.status.as_u16(), code(&answer)), (403, "164"), "{sql}: {}", answer.text());
     }
     assert_eq!(store.count("SELECT count() FROM t").await, 2);
@@ -99,7 +101,7 @@ async fn reads_tables_and_writes_nothing() {
 
 #[tokio::test]
 async fn reaches_no_file_and_no_network() {
-    let (engine, port) = start();
+    let (engine, address) = start();
     let secret = engine.data().parent().unwrap().join("secret.csv");
     std::fs::write(&secret, "top-secret\n").unwrap();
     let path = secret.display();
@@ -133,7 +135,7 @@ async fn reaches_no_file_and_no_network() {
         "CREATE TEMPORARY TABLE x (a String) ENGINE = File(CSV, 'secret.csv')".to_owned(),
         format!("SELECT * FROM format(CSV, 'a String', (SELECT * FROM file('{path}', CSV, 'a String')))"),
     ] {
-        let answer = ask_tcp(port, signed("", &sql)).await;
+        let answer = ask_tcp(address, signed("", &sql)).await;
         let text = answer.text();
         assert!(!answer.status.is_success(), "{sql}: {text}");
         assert!(!text.contains("top-secret"), "{sql}: {text}");
@@ -147,13 +149,13 @@ async fn reaches_no_file_and_no_network() {
 
 #[tokio::test]
 async fn lowers_limits_in_the_text_but_never_lifts_them() {
-    let (_engine, port) = start();
+    let (_engine, address) = start();
     for sql in [
         "SELECT 1 SETTINGS max_threads = 1, max_execution_time = 5",
         "SELECT * FROM (SELECT 1 SETTINGS max_threads = 1) FORMAT TSV SETTINGS log_comment = 'a, b = 1'",
         "SELECT 1 AS settings WHERE settings = 1",
     ] {
-        let answer = ask_tcp(port, signed("", sql)).await;
+        let answer = ask_tcp(address, signed("", sql)).await;
         assert_eq!(answer.text(), "1\n", "{sql}");
     }
     for (sql, expected) in [
@@ -170,17 +172,17 @@ async fn lowers_limits_in_the_text_but_never_lifts_them() {
         ("SELECT 1 // '\n SETTINGS max_memory_usage = 0 -- ' SETTINGS max_threads = 1", "452"),
         ("SELECT 1 SETTINGS/**/\"max_memory_usage\"/**/=/**/0", "452"),
     ] {
-        let answer = ask_tcp(port, signed("", sql)).await;
+        let answer = ask_tcp(address, signed("", sql)).await;
         assert_eq!(code(&answer), expected, "{sql}: {}", answer.text());
     }
 }
 
 #[tokio::test]
 async fn leaves_a_reader_to_the_owner() {
-    let (engine, port) = start();
+    let (engine, address) = start();
     let endless = "SELECT sum(sipHash64(number)) FROM numbers(1000000000000)";
     let guests: Vec<_> =
-        (0..4).map(|_| tokio::spawn(async move { ask_tcp(port, signed("", endless)).await })).collect();
+        (0..4).map(|_| tokio::spawn(async move { ask_tcp(address, signed("", endless)).await })).collect();
     let running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%' \
                    AND query NOT LIKE '%processes%'";
     eventually("one guest is served", async || engine.store().count(running).await == 1).await;
@@ -190,7 +192,7 @@ async fn leaves_a_reader_to_the_owner() {
 
 #[tokio::test]
 async fn answers_what_tools_ask_first() {
-    let (_engine, port) = start();
+    let (_engine, address) = start();
     // Grafana's data source (clickhouse-go), the JDBC driver below Metabase and DBeaver, and what they list tables with.
     for (query, sql, expected) in [
         (
@@ -222,7 +224,7 @@ async fn answers_what_tools_ask_first() {
                 .insert("x-clickhouse-format", "RowBinaryWithNamesAndTypes".parse().unwrap());
             request.headers_mut().insert("x-clickhouse-database", "passant".parse().unwrap());
         }
-        let answer = ask_tcp(port, request).await;
+        let answer = ask_tcp(address, request).await;
         assert!(answer.status.is_success() && answer.text().contains(expected), "{sql}: {}", answer.text());
     }
 }

@@ -201,6 +201,7 @@ async fn a_full_spool_answers_503_with_retry_after() {
         segment_bytes: 4 << 10,
         capacity_bytes: 4 << 10,
         reserve_bytes: 0,
+        seal_after_seconds: 3_600.0,
         ..passant_spool::Config::default()
     };
     let bench = Bench::on(Config::default(), small);
@@ -379,6 +380,7 @@ async fn a_beacon_that_was_refused_is_stored_when_it_comes_again() {
         segment_bytes: 4 << 10,
         capacity_bytes: 4 << 10,
         reserve_bytes: 0,
+        seal_after_seconds: 3_600.0,
         ..passant_spool::Config::default()
     };
     let mut bench = Bench::on(Config::default(), small);
@@ -429,7 +431,7 @@ async fn more_beacons_than_there_are_places_are_answered_503_and_counted() {
 
 #[tokio::test]
 async fn a_client_that_goes_away_is_counted_and_its_event_too() {
-    let slow = passant_spool::Config { commit_delay_milliseconds: 200, ..passant_spool::Config::default() };
+    let slow = passant_spool::Config { commit_delay_milliseconds: 1_000, ..passant_spool::Config::default() };
     let bench = Bench::on(Config::default(), slow);
     bench.send(beacon(BODY)).await;
     let gone = tokio::time::timeout(Duration::from_millis(20), bench.send(beacon(BODY))).await;

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use http::Method;
-use passant_tests::{Answer, FIREFOX, HttpClient, Passant, Settings, signal, until};
+use passant_tests::{Answer, FIREFOX, HttpClient, Passant, Settings, has_ended, signal, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -210,11 +210,7 @@ async fn a_server_that_is_told_to_stop_says_so_serves_on_then_finishes_what_it_h
     let _ = late.read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     let pid = passant.pid();
-    until("it ends", || async {
-        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        (state.is_empty() || state.contains(") Z ")).then_some(())
-    })
-    .await;
+    until("it ends", || async { has_ended(pid).then_some(()) }).await;
     until("the end is logged", || async { passant.log().contains("\"stopped\"").then_some(()) }).await;
     let stored = passant.cli_ok(&["export", "--site", "example.com", "--format", "events"]);
     assert_eq!(stored.lines().count(), 2);

@@ -14,7 +14,8 @@ pub use engine::TestEngine;
 pub use http_client::{Answer, HttpClient};
 pub use oracle::{Load, Oracle};
 pub use passant::{
-    FIREFOX, Passant, Program, Settings, binary, binary_directory, keep_logs_in, run_binaries_of, signal,
+    FIREFOX, Passant, Program, Settings, binary, binary_directory, has_ended, keep_logs_in, run_binaries_of,
+    signal,
 };
 pub use postgres::PostgresServer;
 

@@ -325,11 +325,7 @@ impl Passant {
     pub async fn kill_and_wait_for_engine(&mut self) {
         let engine = self.engine_pid().await;
         self.kill().await;
-        until("the engine is gone", || async {
-            let state = std::fs::read_to_string(format!("/proc/{engine}/stat")).unwrap_or_default();
-            (state.is_empty() || state.contains(") Z ")).then_some(())
-        })
-        .await;
+        until("the engine is gone", || async { has_ended(engine).then_some(()) }).await;
     }
 
     /// Ends the server by a signal that it does not survive, and waits until it has ended.
@@ -514,11 +510,13 @@ impl Drop for Passant {
 /// Sends a signal.
 pub fn signal(pid: u32, signal: rustix::process::Signal) {
     let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid");
-    match rustix::process::kill_process(pid, signal) {
-        // It has ended by itself, which is nobody's fault where that is what a signal is for.
-        Ok(()) | Err(rustix::io::Errno::SRCH) => {}
-        Err(error) => panic!("not signalled: {error}"),
-    }
+    rustix::process::kill_process(pid, signal).expect("signalled");
+}
+
+/// Whether a process is gone, or there for nobody but its parent to be told of its end.
+pub fn has_ended(pid: u32) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    state.is_empty() || state.contains(") Z ")
 }
 
 /// Reads lines until their writer ends.

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use passant_tests::{Oracle, Passant, Settings, signal, until};
-use rustix::process::{Pid, Signal, test_kill_process};
+use passant_tests::{Oracle, Passant, Settings, has_ended, until};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scene::{CLIENTS, Scene, pass};
 use crate::{Rounds, Tally, slowest};
@@ -54,16 +54,9 @@ pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {
 async fn end(pid: u32, by: Signal) {
     let process = Pid::from_raw(pid.cast_signed()).expect("a process id is above 0");
     until("the engine ends", || {
-        let gone = test_kill_process(process).is_err() || is_zombie(pid);
-        if !gone {
-            signal(pid, by);
-        }
+        // It may be gone between the look and the signal.
+        let gone = has_ended(pid) || kill_process(process, by).is_err();
         std::future::ready(gone.then_some(()))
     })
     .await;
-}
-
-fn is_zombie(pid: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    status.rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'))
 }

@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::Method;
-use passant_tests::{Program, signal, until};
-use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
+use passant_tests::{Program, until};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use serde_json::json;
 
 use crate::scene::Scene;
@@ -36,7 +36,8 @@ pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {
             while is_running(&scene, engine) {
                 ask_much(&scene, &bearer).await;
                 if began.elapsed() > KERNEL_PATIENCE {
-                    signal(engine, Signal::KILL);
+                    // The last question may have been its end.
+                    let _ = kill_process(Pid::from_raw(engine.cast_signed()).context("a pid")?, Signal::KILL);
                     break;
                 }
             }

@@ -17,17 +17,18 @@ use crate::scene::{CLIENTS, Scene};
 use crate::{Rounds, Tally, slowest};
 
 /// How long the server goes on listening.
-const NOTICE: Duration = Duration::from_secs(1);
+const NOTICE: Duration = Duration::from_secs(2);
 /// How long each client can rely on it, be it slow to write: a connection that is opened as the server stops listening
 /// may wait in the kernel for an accept that never comes.
-const RELIED_ON: Duration = NOTICE.saturating_sub(Duration::from_millis(500));
+const RELIED_ON: Duration = NOTICE.saturating_sub(Duration::from_secs(1));
 /// The time from the signal to the end.
 const DRAINED: Duration = Duration::from_secs(10);
 
 /// Stops it, once a round.
 pub(crate) fn run(rounds: Rounds) -> BoxFuture<'static, Result<Tally>> {
     async move {
-        let mut scene = Scene::start(Program::Passant, "drain_notice_seconds = 1\n").await;
+        let config = format!("drain_notice_seconds = {}\n", NOTICE.as_secs());
+        let mut scene = Scene::start(Program::Passant, &config).await;
         for round in rounds.numbers() {
             let told = Arc::new(OnceLock::new());
             let mut clients = JoinSet::new();

@@ -13,9 +13,9 @@ pub const HOST: &str = "db.test";
 const AUTHORITY: &str = "authority.pem";
 const CERTIFICATE: &str = "server.pem";
 const KEY: &str = "server.key";
-/// What the two certificates may be used for.
+/// What the two certificates may be used for; the server's is followed by its name.
 const EXTENSIONS: &str = "[req]\ndistinguished_name=name\n[name]\n[authority]\nbasicConstraints=critical,CA:TRUE\n\
-                          [server]\nbasicConstraints=CA:FALSE\nsubjectAltName=DNS:db.test\n";
+                          [server]\nbasicConstraints=CA:FALSE\nsubjectAltName=DNS:";
 
 /// Made for one server.
 pub(super) struct Tls {
@@ -26,7 +26,7 @@ pub(super) struct Tls {
 impl Tls {
     /// Makes certificates in a directory. OpenSSL is there where Debian's PostgreSQL is.
     pub(super) fn new(directory: &Path) -> Self {
-        std::fs::write(directory.join("extensions"), EXTENSIONS).expect("written");
+        std::fs::write(directory.join("extensions"), format!("{EXTENSIONS}{HOST}\n")).expect("written");
         let signed = ["-CA", AUTHORITY, "-CAkey", "authority.key"];
         for (extensions, key, certificate, signer) in
             [("authority", "authority.key", AUTHORITY, &[][..]), ("server", KEY, CERTIFICATE, &signed[..])]
